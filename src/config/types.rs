@@ -1,0 +1,90 @@
+//! Values that are parsed once and valid ever after.
+
+use std::fmt;
+use std::net::IpAddr;
+
+/// A host and a port to forward to.
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
+pub struct Authority {
+    /// Name or address.
+    pub host: Host,
+    /// 1–65535.
+    pub port: u16,
+}
+
+/// A name to resolve, or an address to use as it is.
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
+pub enum Host {
+    /// Lower case, without trailing dot. Underscores are allowed: Swarm's stack names have them.
+    Name(String),
+    /// Passed through unresolved.
+    Ip(IpAddr),
+}
+
+/// `api.example.com`, or `*.example.com` (one or more labels in place of the star). Lower case.
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
+pub enum HostPattern {
+    /// The whole name.
+    Exact(String),
+    /// The part behind the star, with its leading dot (`.example.com`).
+    Suffix(String),
+}
+
+/// How a canonical path must look.
+#[derive(Clone, Debug)]
+pub enum PathPattern {
+    /// Element prefix: `/abc` matches `/abc`, `/abc/` and `/abc/d`, never `/abcd`. Stored without trailing slash (`/` is empty).
+    Prefix(String),
+    /// Byte for byte.
+    Exact(String),
+    /// Element prefix with captures, one [`Element`] for each `/`-separated part.
+    Template(Vec<Element>),
+    /// Anchored at both ends; named groups are captures.
+    Regex(regex::Regex),
+}
+
+/// One part of a [`PathPattern::Template`].
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Element {
+    /// This text.
+    Literal(String),
+    /// Any one non-empty element, captured under this name.
+    Capture(String),
+}
+
+/// What a header or query value must look like.
+#[derive(Clone, Debug)]
+pub enum ValuePattern {
+    /// There, whatever it is.
+    Present,
+    /// Not there.
+    Absent,
+    /// Exactly this.
+    Exact(String),
+    /// Anchored at both ends.
+    Regex(regex::Regex),
+}
+
+/// Bytes.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub struct Size(pub u64);
+
+/// A value that is never printed.
+#[derive(Clone, Eq, PartialEq)]
+pub struct Secret(pub String);
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("[secret]")
+    }
+}
+
+impl fmt::Display for Authority {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.host {
+            Host::Name(name) => write!(f, "{name}:{}", self.port),
+            Host::Ip(IpAddr::V4(ip)) => write!(f, "{ip}:{}", self.port),
+            Host::Ip(IpAddr::V6(ip)) => write!(f, "[{ip}]:{}", self.port),
+        }
+    }
+}

@@ -1,0 +1,34 @@
+//! Gatewit: an API gateway for services found by DNS, Docker Swarm first.
+//!
+//! Read in this order: [`gateway`] starts, wires and stops; a listener hands connections to a
+//! [`worker`]; [`proxy`] narrates one exchange; [`snapshot`] is one configuration made real.
+//!
+//! # Layers
+//!
+//! ```text
+//! 7  main.rs · cli/                              say what to do
+//! 6  gateway.rs · worker.rs                      start, wire, stop
+//! 5  admin/                                      ask and command a running gateway
+//! 4  proxy/            reload.rs                 one exchange   |  one configuration change
+//! 3  snapshot.rs                                 configuration made real, swapped as one value
+//! 2  listener/  router/  upstream/               mechanisms, strangers to each other
+//! 1  config/                                     what was said → what it means
+//! 0  body.rs   shutdown.rs   telemetry/          words that everyone uses
+//! ```
+//!
+//! Arrows point down only, never sideways within 2; `tests/tidy.rs` checks it.
+
+pub mod admin;
+pub mod body;
+pub mod cli;
+pub mod config;
+pub mod gateway;
+pub mod listener;
+pub mod proxy;
+pub mod reload;
+pub mod router;
+pub mod shutdown;
+pub mod snapshot;
+pub mod telemetry;
+pub mod upstream;
+pub mod worker;

@@ -1,0 +1,2 @@
+//! Gatewit.
+fn main() {}

@@ -1,0 +1,108 @@
+//! What the gateway says about itself: logs, metrics, access records.
+
+use std::net::{IpAddr, SocketAddr};
+use std::time::{Duration, SystemTime};
+
+use http::{HeaderMap, Method, Version};
+
+/// One finished exchange in plain values: becomes one access log line and one observation of the metrics.
+#[derive(Clone, Copy, Debug)]
+pub struct Record<'a> {
+    /// When the request head had been read.
+    pub time: SystemTime,
+    /// Chosen by the gateway, or taken from a trusted peer's `X-Request-Id`.
+    pub request_id: &'a str,
+    /// [`crate::config::Listener::name`].
+    pub listener: &'a str,
+    /// Route that matched.
+    pub route: Option<&'a str>,
+    /// Upstream that was chosen.
+    pub upstream: Option<&'a str>,
+    /// Endpoint of the last attempt.
+    pub endpoint: Option<SocketAddr>,
+    /// Client after trusted proxies.
+    pub client_ip: IpAddr,
+    /// Socket peer.
+    pub peer: SocketAddr,
+    /// Method.
+    pub method: &'a Method,
+    /// `http` or `https`.
+    pub scheme: &'static str,
+    /// `Host`, as canonicalised.
+    pub host: &'a str,
+    /// Path as received, without query.
+    pub path: &'a str,
+    /// Query as received.
+    pub query: Option<&'a str>,
+    /// Version of the request.
+    pub version: Version,
+    /// Status sent to the client; 0 when the client went away before there was one.
+    pub status: u16,
+    /// Status of the last endpoint that answered.
+    pub upstream_status: Option<u16>,
+    /// Request body bytes read.
+    pub bytes_in: u64,
+    /// Response body bytes handed to the connection.
+    pub bytes_out: u64,
+    /// From request head to the end of the response.
+    pub duration: Duration,
+    /// From the start of the last attempt to its response head.
+    pub upstream_duration: Option<Duration>,
+    /// Time spent waiting for endpoints, over all attempts, up to the response head.
+    pub waiting: Duration,
+    /// Attempts made.
+    pub attempts: u32,
+    /// Why the gateway answered or cut the exchange itself.
+    pub flag: Option<Flag>,
+    /// Request headers as received (for `user_agent`, `referer` and configured extra fields).
+    pub headers: &'a HeaderMap,
+}
+
+/// Why the gateway answered by itself or cut an exchange short.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub enum Flag {
+    /// Malformed or refused request.
+    BadRequest,
+    /// No route matched.
+    NoRoute,
+    /// The upstream has no endpoint that may be used.
+    NoEndpoint,
+    /// No connection to any endpoint that was tried.
+    ConnectFail,
+    /// An endpoint broke the connection or its answer was malformed.
+    UpstreamReset,
+    /// No response head in time.
+    Timeout,
+    /// A bound was reached (body, connections, in flight, memory).
+    Limit,
+    /// The gateway is stopping.
+    Drain,
+    /// A redirect by the route.
+    Redirect,
+    /// The client went away.
+    ClientGone,
+    /// The response body broke off.
+    BodyBroken,
+    /// Something is wrong in the gateway (a panic in one exchange).
+    Internal,
+}
+
+impl Flag {
+    /// The name in logs and metrics.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::BadRequest => "bad_request",
+            Self::NoRoute => "no_route",
+            Self::NoEndpoint => "no_endpoint",
+            Self::ConnectFail => "connect_fail",
+            Self::UpstreamReset => "upstream_reset",
+            Self::Timeout => "timeout",
+            Self::Limit => "limit",
+            Self::Drain => "drain",
+            Self::Redirect => "redirect",
+            Self::ClientGone => "client_gone",
+            Self::BodyBroken => "body_broken",
+            Self::Internal => "internal",
+        }
+    }
+}

@@ -1,0 +1,24 @@
+//! The one integration binary. Pure code is tested beside itself; everything with a socket is tested here.
+#![allow(
+    clippy::unwrap_used,
+    missing_docs,
+    reason = "a test that fails may panic, and speaks by its name"
+)]
+
+mod support;
+
+mod admin;
+mod balancing;
+mod cli;
+mod config_errors;
+mod discovery;
+mod forwarding;
+mod http1_request;
+mod http1_response;
+mod identity;
+mod reload;
+mod retries;
+mod routing;
+mod stopping;
+mod tidy;
+mod upgrade;

@@ -1,0 +1,1 @@
+//! Builders of three or four words: origin, gateway, client, DNS server.
