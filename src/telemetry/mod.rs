@@ -3,7 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, SystemTime};
 
-use http::{HeaderMap, Method, Version};
+use http::{HeaderName, HeaderValue, Method, Version};
 
 /// One finished exchange in plain values: becomes one access log line and one observation of the metrics.
 #[derive(Clone, Copy, Debug)]
@@ -54,8 +54,12 @@ pub struct Record<'a> {
     pub attempts: u32,
     /// Why the gateway answered or cut the exchange itself.
     pub flag: Option<Flag>,
-    /// Request headers as received (for `user_agent`, `referer` and configured extra fields).
-    pub headers: &'a HeaderMap,
+    /// `User-Agent` as received.
+    pub user_agent: Option<&'a HeaderValue>,
+    /// `Referer` as received.
+    pub referer: Option<&'a HeaderValue>,
+    /// The request headers that the configuration asks to log, as received.
+    pub extra: &'a [(HeaderName, HeaderValue)],
 }
 
 /// Why the gateway answered by itself or cut an exchange short.
