@@ -12,8 +12,15 @@ use std::time::Duration;
 use http::{HeaderName, HeaderValue, Method, StatusCode, Uri};
 use ipnet::IpNet;
 
-pub use types::{Authority, HostPattern, PathPattern, Secret, Size, ValuePattern};
+pub use diagnostics::{Code, Diagnostic, Diagnostics, Location, Severity};
+pub use load::{DEFAULT, Loaded, Source, for_proxy, load};
+pub use parse::{Malformed, duration};
+pub use types::{Authority, Element, Host, HostPattern, PathPattern, Secret, Size, ValuePattern};
 
+pub mod defaults;
+mod diagnostics;
+mod load;
+mod parse;
 mod types;
 
 /// Everything that one configuration means. Immutable once built.
@@ -37,8 +44,10 @@ pub struct Config {
     pub limits: Limits,
     /// The access log.
     pub access_log: AccessLog,
-    /// Every file that was read, the main one first; empty for the embedded default.
+    /// Every file that was read, the main one first, secret files included; empty for the embedded default.
     pub files: Vec<PathBuf>,
+    /// Folders whose listing decides what is read (`include` with a `*`).
+    pub folders: Vec<PathBuf>,
     /// 16 hex digits over everything that was said (secrets included, irreversibly).
     pub hash: String,
 }
@@ -87,7 +96,7 @@ pub struct Route {
     pub timeout: Duration,
     /// Further attempts after the first, when it is safe. Default 2.
     pub retries: u32,
-    /// Largest request body, bytes. Default 64 MiB... see [`Limits::request_body`].
+    /// Largest request body, bytes; 0 for no bound. Default [`Limits::request_body`].
     pub request_body: u64,
     /// Where it was declared, as `file:line:column`; for diagnostics and `gatewit routes`.
     pub place: Place,
@@ -379,7 +388,7 @@ pub struct Timeouts {
 /// Bounds on what is accepted.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Limits {
-    /// Open downstream connections. Default 10 000 or three quarters of the file limit halved, whichever is less.
+    /// Open downstream connections. Default 10 000; who opens them lowers it to what the file limit allows.
     pub connections: usize,
     /// Request head in bytes. Default 64 KiB.
     pub request_head: usize,
