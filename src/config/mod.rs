@@ -12,6 +12,7 @@ use std::time::Duration;
 use http::{HeaderName, HeaderValue, Method, StatusCode, Uri};
 use ipnet::IpNet;
 
+pub use crate::telemetry::access_log::{Format as AccessLogFormat, Settings as AccessLog};
 pub use diagnostics::{Code, Diagnostic, Diagnostics, Location, Severity};
 pub use load::{DEFAULT, Loaded, Source, for_proxy, load};
 pub use parse::{Malformed, duration};
@@ -400,28 +401,4 @@ pub struct Limits {
     pub requests_per_connection: u64,
     /// Resident memory above which new work is answered 503; `None`: 90 % of the cgroup's limit when there is one.
     pub memory: Option<u64>,
-}
-
-/// The access log.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct AccessLog {
-    /// Default JSON, on standard output.
-    pub format: AccessLogFormat,
-    /// File, or standard output.
-    pub path: Option<PathBuf>,
-    /// Request headers that are logged beside the fixed fields. `Authorization` and `Cookie` are refused here.
-    pub headers: Vec<HeaderName>,
-    /// Whether the query string is logged. Default false.
-    pub query: bool,
-}
-
-/// How an access record is written.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum AccessLogFormat {
-    /// One JSON object a line.
-    Json,
-    /// Combined log format.
-    Clf,
-    /// No access log.
-    Off,
 }

@@ -5,6 +5,11 @@ use std::time::{Duration, SystemTime};
 
 use http::{HeaderName, HeaderValue, Method, Version};
 
+pub mod access_log;
+pub mod logs;
+pub mod metrics;
+mod writer;
+
 /// One finished exchange in plain values: becomes one access log line and one observation of the metrics.
 #[derive(Clone, Copy, Debug)]
 pub struct Record<'a> {
@@ -46,6 +51,8 @@ pub struct Record<'a> {
     pub bytes_out: u64,
     /// From request head to the end of the response.
     pub duration: Duration,
+    /// From request head to the response head that was handed to the connection; `None` when there was none.
+    pub head: Option<Duration>,
     /// From the start of the last attempt to its response head.
     pub upstream_duration: Option<Duration>,
     /// Time spent waiting for endpoints, over all attempts, up to the response head.
@@ -92,6 +99,22 @@ pub enum Flag {
 }
 
 impl Flag {
+    /// Every flag, in the order of their discriminants.
+    pub const ALL: [Self; 12] = [
+        Self::BadRequest,
+        Self::NoRoute,
+        Self::NoEndpoint,
+        Self::ConnectFail,
+        Self::UpstreamReset,
+        Self::Timeout,
+        Self::Limit,
+        Self::Drain,
+        Self::Redirect,
+        Self::ClientGone,
+        Self::BodyBroken,
+        Self::Internal,
+    ];
+
     /// The name in logs and metrics.
     pub fn name(self) -> &'static str {
         match self {
@@ -107,6 +130,47 @@ impl Flag {
             Self::ClientGone => "client_gone",
             Self::BodyBroken => "body_broken",
             Self::Internal => "internal",
+        }
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod sample {
+    //! A record to vary.
+
+    use super::*;
+
+    static GET: Method = Method::GET;
+
+    pub(crate) fn record() -> Record<'static> {
+        Record {
+            time: SystemTime::UNIX_EPOCH + Duration::from_millis(1_795_358_820_123),
+            request_id: "0a1b2c3d4e5f60718293a4b5c6d7e8f9",
+            listener: ":2015",
+            route: Some("/"),
+            upstream: Some("app:12345"),
+            endpoint: Some(SocketAddr::from(([10, 0, 1, 7], 12345))),
+            client_ip: IpAddr::from([192, 0, 2, 1]),
+            peer: SocketAddr::from(([10, 0, 0, 2], 40000)),
+            method: &GET,
+            scheme: "http",
+            host: "example.com",
+            path: "/hello",
+            query: Some("token=secret"),
+            version: Version::HTTP_11,
+            status: 200,
+            upstream_status: Some(200),
+            bytes_in: 0,
+            bytes_out: 31,
+            duration: Duration::from_micros(1_234),
+            head: Some(Duration::from_micros(1_000)),
+            upstream_duration: Some(Duration::from_micros(900)),
+            waiting: Duration::from_micros(920),
+            attempts: 1,
+            flag: None,
+            user_agent: None,
+            referer: None,
+            extra: &[],
         }
     }
 }
