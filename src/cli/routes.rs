@@ -1,0 +1,18 @@
+//! `gatewit routes`: the effective table.
+
+use super::Exit;
+
+/// What `routes` takes.
+#[derive(clap::Args, Debug)]
+pub(super) struct Args {
+    #[command(flatten)]
+    config: super::ConfigArgs,
+}
+
+/// Runs the command.
+pub(super) fn run(args: &Args) -> Exit {
+    if let Err(exit) = args.config.load() {
+        return exit;
+    }
+    Exit::Failed
+}
