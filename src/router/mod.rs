@@ -44,6 +44,8 @@ mod precedence;
 mod predicate;
 pub mod rewrite;
 mod shadow;
+#[cfg(test)]
+mod tests;
 
 use path::{Shape, Table};
 use precedence::Rank;

@@ -85,7 +85,8 @@ pub(super) fn without_parameters(path: &str) -> Option<String> {
         .split('/')
         .map(|element| element.split(';').next().unwrap_or(element));
     let joined = bare.collect::<Vec<_>>().join("/");
-    Some(canonical::path(&joined).map_or_else(|_| joined.clone(), Cow::into_owned))
+    // Canonical paths have no dots to be laid bare; if they had, the empty path would match nothing.
+    Some(canonical::path(&joined).map(Cow::into_owned).unwrap_or_default())
 }
 
 /// The routes of one host pattern. Routes are given by their index and in winning order.
@@ -100,8 +101,8 @@ pub(super) struct Table {
 #[derive(Debug, Default)]
 struct Node {
     /// Sorted by name.
-    literals: Vec<(Box<str>, Node)>,
-    capture: Option<Box<Node>>,
+    literals: Vec<(Box<str>, Self)>,
+    capture: Option<Box<Self>>,
     routes: Vec<usize>,
 }
 
@@ -161,27 +162,27 @@ impl Node {
     /// Depth first, literals first: the order of precedence. Visits no node twice, and is as deep
     /// as the longest pattern, not the path. `rest` begins with an element; `None` at the end.
     fn find(&self, rest: Option<&str>, first: &impl Fn(&[usize]) -> Option<usize>) -> Option<usize> {
-        let below = || {
-            let rest = rest?;
-            let (element, rest) = match rest.split_once('/') {
-                Some((element, rest)) => (element, Some(rest)),
-                None => (rest, None),
-            };
-            let literal = self
-                .place(element)
-                .ok()
-                .and_then(|at| self.literals[at].1.find(rest, first));
-            let capture = || {
-                self.capture
-                    .as_ref()
-                    .filter(|_| !element.is_empty())?
-                    .find(rest, first)
-            };
-            literal.or_else(capture)
-        };
+        self.find_below(rest, first).or_else(|| first(&self.routes))
+    }
+
+    fn find_below(&self, rest: Option<&str>, first: &impl Fn(&[usize]) -> Option<usize>) -> Option<usize> {
         if self.literals.is_empty() && self.capture.is_none() {
-            return first(&self.routes);
+            return None;
         }
-        below().or_else(|| first(&self.routes))
+        let rest = rest?;
+        let (element, rest) = match rest.split_once('/') {
+            Some((element, rest)) => (element, Some(rest)),
+            None => (rest, None),
+        };
+        let literal = self
+            .place(element)
+            .ok()
+            .and_then(|at| self.literals[at].1.find(rest, first));
+        literal.or_else(|| {
+            self.capture
+                .as_ref()
+                .filter(|_| !element.is_empty())?
+                .find(rest, first)
+        })
     }
 }

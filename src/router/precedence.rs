@@ -30,28 +30,30 @@ pub(super) fn order(routes: &[Entry]) -> Vec<Rank> {
 /// Which of two comes first, and by which rule.
 pub(super) fn compare(routes: &[Entry], a: &Rank, b: &Rank) -> (Ordering, Rule) {
     let [first, second] = [&routes[a.index], &routes[b.index]];
-    let by_file = || a.index.cmp(&b.index);
-    let by_conditions: [(Rule, fn(&Route) -> usize); 3] = [
-        (Rule::Method, |route| usize::from(!route.methods.is_empty())),
-        (Rule::Headers, |route| route.headers.len()),
-        (Rule::Query, |route| route.query.len()),
-    ];
     let host = host_key(a.host.as_ref()).cmp(&host_key(b.host.as_ref()));
-    if host.is_ne() {
-        return (host, Rule::Host);
-    }
     let path = compare_paths(&first.shape, &second.shape);
-    if path.is_ne() {
-        return (path, Rule::Path);
+    let mut decisions = vec![(host, Rule::Host), (path, Rule::Path)];
+    if !matches!(first.shape, Shape::Regex(_)) {
+        let [first, second] = [first, second].map(|entry| conditions(&entry.route));
+        let rules = [Rule::Method, Rule::Headers, Rule::Query];
+        decisions.extend(
+            rules
+                .into_iter()
+                .enumerate()
+                .map(|(at, rule)| (second[at].cmp(&first[at]), rule)),
+        );
     }
-    if matches!(first.shape, Shape::Regex(_)) {
-        return (by_file(), Rule::File);
-    }
-    let decided = by_conditions.into_iter().find_map(|(rule, count)| {
-        let ordering = count(&second.route).cmp(&count(&first.route));
-        ordering.is_ne().then_some((ordering, rule))
-    });
-    decided.unwrap_or_else(|| (by_file(), Rule::File))
+    let decided = decisions.into_iter().find(|(ordering, _)| ordering.is_ne());
+    decided.unwrap_or_else(|| (a.index.cmp(&b.index), Rule::File))
+}
+
+/// How much a route asks for: methods at all, headers, query parameters.
+fn conditions(route: &Route) -> [usize; 3] {
+    [
+        usize::from(!route.methods.is_empty()),
+        route.headers.len(),
+        route.query.len(),
+    ]
 }
 
 /// Names break ties between hosts that never compete, to make the order complete.
@@ -79,9 +81,9 @@ fn compare_paths(a: &Shape, b: &Shape) -> Ordering {
 
 /// A literal before a capture, a capture before the end.
 fn steps(parts: &[Part]) -> impl Iterator<Item = (u8, &str)> {
-    let step = |part| match part {
-        &Part::Literal(ref text) => (0, &**text),
+    let steps = parts.iter().map(|part| match part {
+        Part::Literal(text) => (0, text.as_ref()),
         Part::Capture => (1, ""),
-    };
-    parts.iter().map(step).chain(std::iter::once((2, "")))
+    });
+    steps.chain(std::iter::once((2, "")))
 }

@@ -22,33 +22,30 @@ pub struct Shadow {
 #[must_use]
 pub fn unreachable(routes: &[Arc<Route>]) -> Vec<Shadow> {
     let entries: Vec<Entry> = routes.iter().map(Entry::new).collect();
-    let mut earlier: HashMap<Option<HostPattern>, Vec<usize>> = HashMap::new();
-    // For each route: alive, or who takes the place of it.
-    let mut fate: Vec<Option<Result<usize, ()>>> = vec![None; entries.len()];
+    let mut rivals: HashMap<Option<HostPattern>, Vec<usize>> = HashMap::new();
+    let mut alive = vec![false; entries.len()];
+    let mut shadows = vec![None; entries.len()];
     for Rank { index, host } in order(&entries) {
-        // A wider host pattern comes later and so takes nothing away.
-        let rivals = earlier.entry(host).or_default();
-        let covering = rivals
+        // Only of the same host pattern: a wider one comes later and takes nothing away.
+        let earlier = rivals.entry(host).or_default();
+        match earlier
             .iter()
-            .copied()
-            .find(|rival| covers(&entries[*rival], &entries[index]));
-        match (covering, &mut fate[index]) {
-            (Some(by), unknown @ None) => *unknown = Some(Ok(by)),
-            (Some(_), Some(_)) => {}
-            (None, fate) => {
-                *fate = Some(Err(()));
-                rivals.push(index);
+            .find(|rival| covers(&entries[**rival], &entries[index]))
+        {
+            Some(by) => {
+                shadows[index].get_or_insert(Shadow { dead: index, by: *by });
+            }
+            None => {
+                alive[index] = true;
+                earlier.push(index);
             }
         }
     }
-    let dead = fate
+    shadows
         .into_iter()
-        .enumerate()
-        .filter_map(|(dead, fate)| match fate {
-            Some(Ok(by)) => Some(Shadow { dead, by }),
-            _ => None,
-        });
-    dead.collect()
+        .flatten()
+        .filter(|shadow| !alive[shadow.dead])
+        .collect()
 }
 
 /// Whether every request that matches `dead` matches `by`, hosts aside.
@@ -105,17 +102,97 @@ fn path_covers(by: &Shape, dead: &Shape) -> bool {
 
 /// Text that everything which the expression matches begins with; empty when that is not plain to see.
 fn literal_start(expression: &str) -> &str {
-    let inner = expression.strip_prefix('^').unwrap_or(expression);
-    let inner = inner.strip_prefix("(?:").unwrap_or(inner);
-    if expression.contains(['|', '\\'])
-        || !expression.starts_with('^')
-        || inner.contains("(?") && inner.contains("(?i")
-    {
+    let anchored = expression
+        .strip_prefix("^(?:")
+        .and_then(|rest| rest.strip_suffix(")$"));
+    let Some(text) = anchored.filter(|text| !text.contains(['|', '\\']) && !text.contains("(?")) else {
         return "";
+    };
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_/~%".contains(c);
+    let end = text.find(|c| !plain(c)).unwrap_or(text.len());
+    // A quantifier that allows for none takes the last character back.
+    let optional = text[end..].starts_with(['?', '*', '{']);
+    &text[..end.saturating_sub(usize::from(optional))]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::router::tests::routes;
+
+    #[test]
+    fn a_route_behind_one_that_takes_everything_is_dead() {
+        for (by, dead) in [
+            ("/a", "/a"),
+            ("/", "/"),
+            ("=/a", "=/a"),
+            ("/a", "/a/"),
+            ("/~a", "/%7ea"),
+            ("~/a.*", "~/a.*"),
+            ("/u/{id}", "/u/{name}"),
+            ("@h /", "@h /"),
+            ("@*.h @h /a", "@h /a"),
+            ("GET POST /a", "GET /a"),
+            ("/a k:v", "/a k:v"),
+            ("/a k:", "/a k:v"),
+            ("/a k:~v.*", "/a k:vw"),
+            ("/a ?q=1", "/a ?q=1"),
+            ("/api", "~/api/v[0-9]+"),
+            ("/api", "~/api/vv?"),
+            ("/{x}", "~/api/.*"),
+        ] {
+            assert_eq!(
+                unreachable(&routes(&[by, dead])),
+                [Shadow { dead: 1, by: 0 }],
+                "{by} | {dead}"
+            );
+        }
     }
-    let end = inner
-        .find(|c: char| !c.is_ascii_alphanumeric() && !"-_/~%".contains(c))
-        .unwrap_or(inner.len());
-    let optional = inner[end..].starts_with(['?', '*', '{']);
-    &inner[..end - usize::from(optional && end > 0)]
+
+    #[test]
+    fn a_route_that_can_win_is_never_called_dead() {
+        for (first, second) in [
+            ("/", "/a"),
+            ("/a", "=/a"),
+            ("/a", "/a/b"),
+            ("/a", "/b"),
+            ("/", "~/.*"),
+            ("/", "@h /"),
+            ("@h /", "/"),
+            ("@h /", "@h @i /"),
+            ("@*.h /", "@*.a.h /"),
+            ("GET /a", "/a"),
+            ("GET /a", "GET POST /a"),
+            ("/a k:v", "/a"),
+            ("/a k:v", "/a k:w"),
+            ("/a k:v", "/a k:"),
+            ("/a k:!", "/a k:v"),
+            ("/a k:v", "/a j:v"),
+            ("/a ?q=1", "/a ?q=2"),
+            ("/a", "/a k:v"),
+            ("/u/{id}", "/u/me"),
+            ("~/a", "~/b"),
+            ("~/a", "~/a.*"),
+            ("/api", "~/api.*"),
+            ("/api", "~/ap.*"),
+            ("/api/v1", "~/api/v[0-9]/x"),
+            ("/api", "~/api/x|/y"),
+            ("/api", "~(/api/x)?/y"),
+            ("/api/v1", "~/api/v1?/x"),
+            ("/api/v1", "~/api/v1/*x"),
+            ("/api", "~(?s)/api/x"),
+            // It cannot win, but that is not plain to see.
+            ("/api", "~/api/(?<x>.*)"),
+            ("/{x}/{y}", "~/a/.*"),
+            ("GET /api", "~/api/x.*"),
+        ] {
+            assert_eq!(unreachable(&routes(&[first, second])), [], "{first} | {second}");
+        }
+    }
+
+    #[test]
+    fn a_route_is_dead_when_all_its_hosts_are() {
+        let shadows = unreachable(&routes(&["@b /", "@a /", "@a @b /", "@a @b @c /", "@c /"]));
+        assert_eq!(shadows, [Shadow { dead: 2, by: 1 }, Shadow { dead: 4, by: 3 }]);
+    }
 }
