@@ -5,8 +5,8 @@
 
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
-use std::sync::atomic::AtomicBool;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::thread;
 use std::time::Duration;
 
@@ -29,7 +29,9 @@ fn main() -> io::Result<()> {
         let Ok(stream) = stream else { continue };
         let greeting = Arc::clone(&greeting);
         // A connection that gets no thread is dropped, which closes it.
-        let _ = thread::Builder::new().stack_size(STACK).spawn(move || serve(stream, &greeting));
+        let _ = thread::Builder::new()
+            .stack_size(STACK)
+            .spawn(move || serve(stream, &greeting));
     }
     Ok(())
 }

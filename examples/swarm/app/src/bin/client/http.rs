@@ -29,11 +29,21 @@ impl Connection {
     /// Resolves the name anew, and tries its first address only: going on to a second one would hide
     /// that the first, which DNS offered, did not work.
     pub fn open(target: &str) -> Result<Self, String> {
-        let address = target.to_socket_addrs().ok().and_then(|mut all| all.next()).ok_or("resolve")?;
+        let address = target
+            .to_socket_addrs()
+            .ok()
+            .and_then(|mut all| all.next())
+            .ok_or("resolve")?;
         let stream = TcpStream::connect_timeout(&address, CONNECT_TIMEOUT).map_err(kind("connect"))?;
         stream.set_nodelay(true).map_err(kind("connect"))?;
-        stream.set_read_timeout(Some(READ_TIMEOUT)).map_err(kind("connect"))?;
-        Ok(Self { input: BufReader::new(stream), host: target.into(), finished: false })
+        stream
+            .set_read_timeout(Some(READ_TIMEOUT))
+            .map_err(kind("connect"))?;
+        Ok(Self {
+            input: BufReader::new(stream),
+            host: target.into(),
+            finished: false,
+        })
     }
 
     /// Whether a request may still be sent: the server neither announced nor made an end.
@@ -56,18 +66,34 @@ impl Connection {
                 break (status, headers);
             }
         };
-        let header = |name: &str| headers.iter().find(|(n, _)| n == name).map(|(_, value)| value.as_str());
+        let header = |name: &str| {
+            headers
+                .iter()
+                .find(|(n, _)| n == name)
+                .map(|(_, value)| value.as_str())
+        };
         let body = self.read_body(status, header("content-length"), header("transfer-encoding"))?;
         self.finished |= header("connection").is_some_and(|value| value.eq_ignore_ascii_case("close"));
-        let replica = String::from_utf8_lossy(&body).trim().strip_prefix("Hello, world! I am ").map(str::to_owned);
-        Ok(Answer { status, replica, retry_after: header("retry-after").map(str::to_owned) })
+        let replica = String::from_utf8_lossy(&body)
+            .trim()
+            .strip_prefix("Hello, world! I am ")
+            .map(str::to_owned);
+        Ok(Answer {
+            status,
+            replica,
+            retry_after: header("retry-after").map(str::to_owned),
+        })
     }
 
     fn write(&mut self, method: &str, path: &str) -> io::Result<()> {
         let body = if method == "POST" { BODY } else { &[] };
         let mut request = format!("{method} {path} HTTP/1.1\r\nhost: {}\r\n", self.host).into_bytes();
         if method == "POST" {
-            write!(request, "content-type: text/plain\r\ncontent-length: {}\r\n", body.len())?;
+            write!(
+                request,
+                "content-type: text/plain\r\ncontent-length: {}\r\n",
+                body.len()
+            )?;
         }
         request.extend_from_slice(b"\r\n");
         request.extend_from_slice(body);
@@ -90,7 +116,12 @@ impl Connection {
         }
     }
 
-    fn read_body(&mut self, status: u16, length: Option<&str>, coding: Option<&str>) -> Result<Vec<u8>, String> {
+    fn read_body(
+        &mut self,
+        status: u16,
+        length: Option<&str>,
+        coding: Option<&str>,
+    ) -> Result<Vec<u8>, String> {
         let mut body = Vec::new();
         if status == 204 || status == 304 {
             return Ok(body);
@@ -119,7 +150,11 @@ impl Connection {
     }
 
     fn read_exactly(&mut self, length: u64, into: &mut Vec<u8>) -> Result<(), String> {
-        match (&mut self.input).take(length).read_to_end(into).map_err(kind("read"))? as u64 {
+        match (&mut self.input)
+            .take(length)
+            .read_to_end(into)
+            .map_err(kind("read"))? as u64
+        {
             read if read == length => Ok(()),
             _ => Err("cut".into()),
         }

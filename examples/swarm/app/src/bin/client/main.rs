@@ -3,15 +3,15 @@
 //! - `client hello HOST:PORT`: 30 requests at the same time, then 30 in sequence on one connection.
 //! - `client seq HOST:PORT`: 300 in sequence on one connection.
 //! - `client load HOST:PORT`: many keep-alive connections until a time is over or SIGTERM comes.
-//! - `client queued PORT`: bytes that arrived at a local port and that nobody has read.
+//! - `client queued PORT`: bytes that arrived at a local port and that nobody has read, by connection.
 
 mod http;
 mod record;
 
 use std::io;
 use std::process::ExitCode;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
@@ -119,7 +119,14 @@ struct Session<'a> {
 
 impl<'a> Session<'a> {
     fn new(target: &'a str, number: usize, clock: Clock) -> Self {
-        Self { target, number, clock, open: None, opened: 0, outcomes: Vec::new() }
+        Self {
+            target,
+            number,
+            clock,
+            open: None,
+            opened: 0,
+            outcomes: Vec::new(),
+        }
     }
 
     /// Sends one request and records its outcome; says whether it went well.
@@ -137,7 +144,14 @@ impl<'a> Session<'a> {
             }
         };
         let latency = self.clock.elapsed() - start;
-        let outcome = Outcome { start, latency, connection: self.number, kind, replica, retry_after };
+        let outcome = Outcome {
+            start,
+            latency,
+            connection: self.number,
+            kind,
+            replica,
+            retry_after,
+        };
         let ok = outcome.is_ok();
         self.outcomes.push(outcome);
         ok
@@ -173,7 +187,10 @@ fn hello(options: &Options) -> io::Result<bool> {
     for _ in 0..count {
         session.request("GET", "/");
     }
-    println!("{count} requests in sequence, connections used: {}", session.opened);
+    println!(
+        "{count} requests in sequence, connections used: {}",
+        session.opened
+    );
     record::print_hits(&session.outcomes, &mut io::stdout())?;
     Ok(together.iter().chain(&session.outcomes).all(Outcome::is_ok))
 }
@@ -184,7 +201,12 @@ fn sequence(options: &Options) -> io::Result<bool> {
         session.request("GET", "/");
     }
     println!("connections\t{}", session.opened);
-    record::print(session.clock, &mut session.outcomes, options.all, &mut io::stdout())?;
+    record::print(
+        session.clock,
+        &mut session.outcomes,
+        options.all,
+        &mut io::stdout(),
+    )?;
     Ok(session.outcomes.iter().all(Outcome::is_ok))
 }
 
@@ -215,24 +237,35 @@ fn load(options: &Options) -> io::Result<bool> {
 fn on_threads(count: usize, run: impl Fn(usize) -> Vec<Outcome> + Sync) -> Vec<Outcome> {
     let run = &run;
     thread::scope(|scope| {
-        let threads: Vec<_> = (0..count).map(|number| scope.spawn(move || run(number))).collect();
-        threads.into_iter().flat_map(|thread| thread.join().unwrap_or_default()).collect()
+        let threads: Vec<_> = (0..count)
+            .map(|number| scope.spawn(move || run(number)))
+            .collect();
+        threads
+            .into_iter()
+            .flat_map(|thread| thread.join().unwrap_or_default())
+            .collect()
     })
 }
 
 /// Run beside a frozen app, in its network: the kernel goes on receiving for it, so requests that are
-/// still sent there can be seen as bytes that wait.
+/// still sent there can be seen as bytes that wait. Prints the peer and the bytes of each connection.
 fn queued(port: &str) -> io::Result<bool> {
     let port: u16 = port.parse().map_err(|_| io::ErrorKind::InvalidInput)?;
     let suffix = format!(":{port:04X}");
-    let table = std::fs::read_to_string("/proc/net/tcp")?;
-    let waiting = |line: &str| {
+    for line in std::fs::read_to_string("/proc/net/tcp")?.lines().skip(1) {
         let fields: Vec<_> = line.split_whitespace().collect();
-        let is_local = fields.get(1)?.ends_with(&suffix);
-        let is_listener = *fields.get(3)? == "0A";
-        let received = fields.get(4)?.split_once(':')?.1;
-        (is_local && !is_listener).then(|| u64::from_str_radix(received, 16).ok())?
-    };
-    println!("{}", table.lines().filter_map(waiting).sum::<u64>());
+        let &[_, local, peer, state, queues, ..] = fields.as_slice() else {
+            continue;
+        };
+        let received = queues
+            .split_once(':')
+            .and_then(|(_, bytes)| u64::from_str_radix(bytes, 16).ok());
+        // The peer's FIN is counted as a byte, and CLOSE_WAIT is the state that it leads to.
+        let fin = u64::from(state == "08");
+        match received.unwrap_or(0).saturating_sub(fin) {
+            bytes @ 1.. if local.ends_with(&suffix) && state != "0A" => println!("{peer}\t{bytes}"),
+            _ => {}
+        }
+    }
     Ok(true)
 }

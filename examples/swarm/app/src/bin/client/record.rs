@@ -33,7 +33,10 @@ pub struct Clock {
 impl Clock {
     pub fn start() -> Self {
         let epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        Self { began: Instant::now(), epoch }
+        Self {
+            began: Instant::now(),
+            epoch,
+        }
     }
 
     pub fn elapsed(&self) -> Duration {
@@ -54,7 +57,10 @@ fn by_replica(outcomes: &[Outcome]) -> BTreeMap<&str, Replica> {
     for outcome in outcomes {
         let Some(name) = &outcome.replica else { continue };
         let seen = outcome.start + outcome.latency;
-        let replica = replicas.entry(name).or_insert(Replica { first: seen, ..Replica::default() });
+        let replica = replicas.entry(name).or_insert(Replica {
+            first: seen,
+            ..Replica::default()
+        });
         replica.hits += 1;
         replica.first = replica.first.min(seen);
         replica.last = replica.last.max(seen);
@@ -68,7 +74,12 @@ pub fn print_hits(outcomes: &[Outcome], to: &mut impl Write) -> io::Result<()> {
         writeln!(to, "  {:>4}  {name}", replica.hits)?;
     }
     for outcome in outcomes.iter().filter(|outcome| !outcome.is_ok()) {
-        writeln!(to, "  failed after {} ms: {}", outcome.latency.as_millis(), outcome.kind)?;
+        writeln!(
+            to,
+            "  failed after {} ms: {}",
+            outcome.latency.as_millis(),
+            outcome.kind
+        )?;
     }
     Ok(())
 }
@@ -95,10 +106,19 @@ pub fn print(clock: Clock, outcomes: &mut [Outcome], all: bool, to: &mut impl Wr
         *kinds.entry(&outcome.kind).or_default() += 1;
     }
     let ok = kinds.get(OK).copied().unwrap_or(0);
-    let slowest = outcomes.iter().map(|outcome| outcome.latency).max().unwrap_or_default();
+    let slowest = outcomes
+        .iter()
+        .map(|outcome| outcome.latency)
+        .max()
+        .unwrap_or_default();
     writeln!(to, "started_at_ms\t{}", clock.epoch.as_millis())?;
     writeln!(to, "lasted_ms\t{}", clock.elapsed().as_millis())?;
-    writeln!(to, "total\t{}\nok\t{ok}\nfailed\t{}", outcomes.len(), outcomes.len() - ok)?;
+    writeln!(
+        to,
+        "total\t{}\nok\t{ok}\nfailed\t{}",
+        outcomes.len(),
+        outcomes.len() - ok
+    )?;
     for (kind, count) in kinds.iter().filter(|(kind, _)| **kind != OK) {
         writeln!(to, "failed_by\t{kind}\t{count}")?;
     }
