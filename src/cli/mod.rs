@@ -12,10 +12,14 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::config::{self, Loaded, Source};
 
+mod ask;
 mod check;
 mod explain;
+mod healthcheck;
+mod reload;
 mod routes;
 mod schema;
+mod version;
 
 /// Where a configuration is looked for, in this order, before the embedded one is taken.
 const PLACES: [&str; 2] = ["./gatewit.toml", "/etc/gatewit/gatewit.toml"];
@@ -47,6 +51,12 @@ enum Command {
     Routes(routes::Args),
     /// Say which route a request would take, and why the others lost
     Explain(explain::Args),
+    /// Have the running gateway read its configuration again
+    Reload(reload::Args),
+    /// Ask the running gateway whether it is ready; exit code 0 or 1
+    Healthcheck(healthcheck::Args),
+    /// Print version and commit
+    Version(version::Args),
 }
 
 /// How a command ended.
@@ -122,6 +132,9 @@ pub fn main() -> ExitCode {
         Command::Schema(args) => schema::run(&args),
         Command::Routes(args) => routes::run(&args),
         Command::Explain(args) => explain::run(&args),
+        Command::Reload(args) => reload::run(&args),
+        Command::Healthcheck(args) => healthcheck::run(&args),
+        Command::Version(args) => version::run(&args),
     };
     exit.into()
 }

@@ -28,6 +28,15 @@ mod shard;
 /// What [`Metrics::render`] yields.
 pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
+/// Version of this build.
+pub const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// Commit that this build was made from, when whoever built it said so (`GATEWIT_REVISION`).
+pub const REVISION: &str = match option_env!("GATEWIT_REVISION") {
+    Some(revision) => revision,
+    None => "unknown",
+};
+
 type Labels = [(&'static str, String); 1];
 type Seconds = Gauge<f64, AtomicU64>;
 
@@ -98,10 +107,7 @@ impl Metrics {
 
     fn register(&mut self) {
         let registry = &mut self.registry;
-        let build = Info::new([
-            ("version", env!("CARGO_PKG_VERSION")),
-            ("revision", option_env!("GATEWIT_REVISION").unwrap_or("unknown")),
-        ]);
+        let build = Info::new([("version", VERSION), ("revision", REVISION)]);
         registry.register("build", "What is running", build);
         registry.register(
             "connections",
