@@ -1,18 +1,291 @@
-//! `gatewit routes`: the effective table.
+//! `gatewit routes`: the effective table, the winner first.
+
+use serde::Serialize;
 
 use super::Exit;
+use crate::config::{Action, Config, Forward, HostPattern, PathPattern, Redirect, Rewrite, Route};
+use crate::router::Router;
 
 /// What `routes` takes.
 #[derive(clap::Args, Debug)]
 pub(super) struct Args {
     #[command(flatten)]
     config: super::ConfigArgs,
+    /// How to print them
+    #[arg(
+        long,
+        value_enum,
+        default_value_t,
+        env = "GATEWIT_FORMAT",
+        value_name = "FORMAT"
+    )]
+    format: Format,
+}
+
+#[derive(Clone, Copy, Debug, Default, clap::ValueEnum)]
+enum Format {
+    /// A table
+    #[default]
+    Human,
+    /// An array of objects
+    Json,
 }
 
 /// Runs the command.
 pub(super) fn run(args: &Args) -> Exit {
-    if let Err(exit) = args.config.load() {
-        return exit;
+    let config = match args.config.load() {
+        Ok(loaded) => loaded.config,
+        Err(exit) => return exit,
+    };
+    let rows = rows(&config);
+    super::print(&match args.format {
+        Format::Human => human(&rows),
+        Format::Json => json(&rows),
+    });
+    Exit::Ok
+}
+
+/// A route under one of its hosts.
+#[derive(Debug, Serialize)]
+struct Row {
+    name: String,
+    /// `None` for any.
+    host: Option<String>,
+    #[serde(rename = "match")]
+    kind: &'static str,
+    path: String,
+    when: Vec<String>,
+    to: String,
+    rewrite: Option<String>,
+    at: String,
+}
+
+fn rows(config: &Config) -> Vec<Row> {
+    let router = Router::new(&config.routes);
+    let row = |(index, host): (usize, Option<&HostPattern>)| {
+        let route = config.routes.get(index)?;
+        Some(Row {
+            name: route.name.clone(),
+            host: host.map(ToString::to_string),
+            kind: match route.path {
+                PathPattern::Prefix(_) | PathPattern::Template(_) => "prefix",
+                PathPattern::Exact(_) => "exact",
+                PathPattern::Regex(_) => "regex",
+            },
+            path: route.path.to_string(),
+            when: conditions(route),
+            to: target(route),
+            rewrite: rewrite(route),
+            at: place(config, route),
+        })
+    };
+    router.order().filter_map(row).collect()
+}
+
+fn human(rows: &[Row]) -> String {
+    let head = ["ROUTE", "HOST", "PATH", "WHEN", "TO", "REWRITE", "AT"];
+    let line = |row: &Row| {
+        let mark = match row.kind {
+            "exact" => "= ",
+            "regex" => "~ ",
+            _ => "",
+        };
+        [
+            row.name.clone(),
+            row.host.clone().unwrap_or_else(|| "*".to_owned()),
+            format!("{mark}{}", row.path),
+            row.when.join(", "),
+            row.to.clone(),
+            row.rewrite.clone().unwrap_or_default(),
+            row.at.clone(),
+        ]
+    };
+    table(Some(head), rows.iter().map(line).collect())
+}
+
+fn json(rows: &[Row]) -> String {
+    // Strings, lists and options of them: there is nothing in a row that JSON could not say.
+    let mut text = serde_json::to_string_pretty(rows).unwrap_or_default();
+    text.push('\n');
+    text
+}
+
+/// Columns as wide as they need to be; those that are empty but for their head are left out.
+pub(super) fn table<const N: usize>(head: Option<[&str; N]>, lines: Vec<[String; N]>) -> String {
+    let used: Vec<usize> = (0..N)
+        .filter(|column| lines.iter().any(|line| !line[*column].is_empty()))
+        .collect();
+    let lines: Vec<[String; N]> = head
+        .map(|head| head.map(str::to_owned))
+        .into_iter()
+        .chain(lines)
+        .collect();
+    let width = |column: usize| {
+        lines
+            .iter()
+            .map(|line| line[column].chars().count())
+            .max()
+            .unwrap_or(0)
+    };
+    let widths: [usize; N] = std::array::from_fn(width);
+    let mut text = String::new();
+    for line in &lines {
+        let cells: Vec<String> = used
+            .iter()
+            .map(|column| format!("{:1$}", line[*column], widths[*column]))
+            .collect();
+        text.push_str(cells.join("  ").trim_end());
+        text.push('\n');
     }
-    Exit::Failed
+    text
+}
+
+/// `file:line`.
+pub(super) fn place(config: &Config, route: &Route) -> String {
+    let file = route.place.file.and_then(|file| config.files.get(file));
+    file.map_or_else(
+        || "built-in".to_owned(),
+        |file| format!("{}:{}", file.display(), route.place.line),
+    )
+}
+
+/// Where the requests go.
+pub(super) fn target(route: &Route) -> String {
+    match &route.action {
+        Action::Forward(Forward { targets, .. }) => match targets.as_slice() {
+            [only] => only.upstream.clone(),
+            several => {
+                let sum: u64 = several.iter().map(|target| u64::from(target.weight)).sum();
+                let share = several
+                    .iter()
+                    .map(|target| format!("{} {}/{sum}", target.upstream, target.weight));
+                share.collect::<Vec<_>>().join(", ")
+            }
+        },
+        Action::Redirect(redirect) => redirection(redirect),
+    }
+}
+
+fn redirection(redirect: &Redirect) -> String {
+    let status = redirect.status.as_u16();
+    if let Some(to) = &redirect.to {
+        return format!("{status} {to}");
+    }
+    let scheme = redirect
+        .scheme
+        .as_ref()
+        .map_or(String::new(), |scheme| format!("{scheme}:"));
+    let port = redirect.port.map_or(String::new(), |port| format!(":{port}"));
+    let host = match &redirect.host {
+        Some(host) => format!("//{host}{port}"),
+        None if scheme.is_empty() && port.is_empty() => String::new(),
+        None => format!("//(host){port}"),
+    };
+    let path = redirect.path.as_deref().unwrap_or("/(path)");
+    let query = if redirect.keep_query { "" } else { " without query" };
+    format!("{status} {scheme}{host}{path}{query}")
+}
+
+fn rewrite(route: &Route) -> Option<String> {
+    let Action::Forward(forward) = &route.action else {
+        return None;
+    };
+    let path = match &forward.rewrite {
+        Rewrite::Keep => None,
+        Rewrite::StripPrefix(prefix) => Some(format!("strip {prefix}")),
+        Rewrite::ReplacePrefix { from, to } => Some(format!("{from} → {to}")),
+        Rewrite::Path(template) => Some(format!("→ {template}")),
+    };
+    let host = forward
+        .host
+        .as_ref()
+        .map(|host| format!("Host: {}", String::from_utf8_lossy(host.as_bytes())));
+    let edits: Vec<String> = path.into_iter().chain(host).collect();
+    (!edits.is_empty()).then(|| edits.join(", "))
+}
+
+fn conditions(route: &Route) -> Vec<String> {
+    let methods: Vec<&str> = route.methods.iter().map(|method| method.as_str()).collect();
+    let methods = (!methods.is_empty()).then(|| methods.join("|"));
+    let headers = route
+        .headers
+        .iter()
+        .map(|(name, pattern)| format!("{name} {pattern}"));
+    let query = route
+        .query
+        .iter()
+        .map(|(name, pattern)| format!("?{name} {pattern}"));
+    methods.into_iter().chain(headers).chain(query).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{Source, load};
+
+    fn table_of(text: &str) -> Vec<Row> {
+        let source = Source::Text {
+            name: "test.toml".to_owned(),
+            text: text.to_owned(),
+        };
+        rows(&load(source).unwrap().config)
+    }
+
+    #[test]
+    fn routes_are_printed_in_winning_order_once_for_each_host() {
+        let rows = table_of(
+            r#"
+            [[route]]
+            path = "/"
+            to = "app:1"
+            [[route]]
+            path = "/a/{x}"
+            to = "two:2"
+            [[route]]
+            host = ["*.b.c", "a.b.c"]
+            path = "/"
+            to = "three:3"
+            "#,
+        );
+        let order: Vec<(Option<&str>, &str, &str)> = rows
+            .iter()
+            .map(|row| (row.host.as_deref(), row.path.as_str(), row.to.as_str()))
+            .collect();
+        assert_eq!(
+            order,
+            [
+                (Some("a.b.c"), "/", "three:3"),
+                (Some("*.b.c"), "/", "three:3"),
+                (None, "/a/{x}", "two:2"),
+                (None, "/", "app:1"),
+            ]
+        );
+    }
+
+    #[test]
+    fn columns_are_aligned_and_empty_ones_left_out() {
+        let lines = || {
+            vec![
+                ["é", "", "1"].map(str::to_owned),
+                ["long", "", "2"].map(str::to_owned),
+            ]
+        };
+        assert_eq!(table(None, lines()), "é     1\nlong  2\n");
+        assert_eq!(
+            table(Some(["A", "B", "C"]), lines()),
+            "A     C\né     1\nlong  2\n"
+        );
+        assert_eq!(table(None, vec![["x".to_owned()]]), "x\n");
+        assert_eq!(table::<2>(None, Vec::new()), "");
+    }
+
+    #[test]
+    fn the_default_is_one_route_to_app() {
+        let rows = table_of(crate::config::DEFAULT);
+        let text = human(&rows);
+        assert!(text.contains("app:12345"), "{text}");
+        let parsed: serde_json::Value = serde_json::from_str(&json(&rows)).unwrap();
+        assert_eq!(parsed[0]["path"], "/");
+        assert_eq!(parsed[0]["host"], serde_json::Value::Null);
+    }
 }

@@ -88,3 +88,48 @@ impl fmt::Display for Authority {
         }
     }
 }
+
+/// As it is written in a configuration.
+impl fmt::Display for HostPattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Exact(name) => f.write_str(name),
+            Self::Suffix(suffix) => write!(f, "*{suffix}"),
+        }
+    }
+}
+
+/// As it is written in a configuration, whatever the key: a prefix, an exact path or an expression.
+impl fmt::Display for PathPattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Prefix(prefix) if prefix.is_empty() => f.write_str("/"),
+            Self::Prefix(text) | Self::Exact(text) => f.write_str(text),
+            Self::Template(elements) => elements.iter().try_for_each(|element| match element {
+                Element::Literal(text) => write!(f, "/{text}"),
+                Element::Capture(name) => write!(f, "/{{{name}}}"),
+            }),
+            Self::Regex(regex) => f.write_str(unanchored(regex)),
+        }
+    }
+}
+
+/// The expression as it was written: without the anchors that the parser put around it.
+fn unanchored(regex: &regex::Regex) -> &str {
+    let text = regex.as_str();
+    text.strip_prefix("^(?:")
+        .and_then(|rest| rest.strip_suffix(")$"))
+        .unwrap_or(text)
+}
+
+/// `= value`, `~ expression`, `is there` or `is not there`.
+impl fmt::Display for ValuePattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Present => f.write_str("is there"),
+            Self::Absent => f.write_str("is not there"),
+            Self::Exact(text) => write!(f, "= {text}"),
+            Self::Regex(regex) => write!(f, "~ {}", unanchored(regex)),
+        }
+    }
+}
