@@ -174,7 +174,9 @@ impl Entry {
     }
 }
 
-/// `.b.c`, `.c` of `a.b.c`: everything that a wildcard could end with, the longest first.
+/// `.b.c`, `.c` of `a.b.c`: everything that may stand behind a star, the longest first.
 fn suffixes(host: &str) -> impl Iterator<Item = &str> {
-    host.match_indices('.').map(|(dot, _)| &host[dot..])
+    host.match_indices('.')
+        .map(|(dot, _)| &host[dot..])
+        .filter(|suffix| suffix.len() < host.len())
 }

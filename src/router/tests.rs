@@ -314,6 +314,32 @@ fn hosts_match_the_same_way_alone_and_among_a_thousand() {
 }
 
 #[test]
+fn a_star_stands_for_something() {
+    let router = Router::new(&routes(&["@*.example.com /"]));
+    let headers = HeaderMap::new();
+    for (host, matches) in [
+        ("a.example.com", true),
+        (".example.com", false),
+        ("example.com", false),
+        ("", false),
+    ] {
+        let request = Request {
+            host,
+            path: "/",
+            query: None,
+            method: &Method::GET,
+            headers: &headers,
+        };
+        assert_eq!(router.find(&request).is_some(), matches, "{host}");
+        assert_eq!(
+            router.explain(&request)[0].outcome == Outcome::Wins,
+            matches,
+            "{host}"
+        );
+    }
+}
+
+#[test]
 fn headers_are_one_value_however_many_lines() {
     for (condition, headers, matches) in [
         ("x:admin", "x:admin", true),
