@@ -1,1 +1,278 @@
-//! body.
+//! The client's request body on its way to one endpoint after another.
+//!
+//! [`Upload`] is the exchange's handle on it, [`Outgoing`] what one attempt sends. Bytes are streamed as they
+//! come; a bounded beginning is kept so that another attempt can send it again. Nothing here decides whether
+//! another attempt is made.
+
+use std::cell::RefCell;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll, Waker, ready};
+
+use bytes::Bytes;
+use http::header::{self, HeaderMap, HeaderName};
+use http_body::{Body, Frame, SizeHint};
+use hyper::body::Incoming;
+
+/// Why a request body ended early.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+pub enum Error {
+    /// More bytes than the route takes.
+    #[error("request body too large")]
+    TooLarge,
+    /// The client broke off, or its framing is wrong.
+    #[error("request body broke off")]
+    Broken,
+    /// Another attempt was made after bytes had been dropped. Attempts check [`Upload::is_replayable`] first.
+    #[error("request body can not be sent again")]
+    Gone,
+}
+
+/// The exchange's handle on a request body.
+#[derive(Clone)]
+pub struct Upload(Rc<RefCell<Inner>>);
+
+struct Inner {
+    incoming: Incoming,
+    /// Data read so far, while `kept`.
+    recorded: Vec<Bytes>,
+    /// Whether `recorded` is still everything read so far.
+    kept: bool,
+    replay_limit: u64,
+    limit: u64,
+    read: u64,
+    end: Option<Result<Option<HeaderMap>, Error>>,
+    gate: Gate,
+    /// Told true when the client keeps us waiting, false when it has sent something.
+    waiting: Box<dyn Fn(bool)>,
+}
+
+/// Holds the body back until the endpoint asks for it (`Expect: 100-continue`, RFC 9110 section 10.1.1).
+enum Gate {
+    Open,
+    Closed(Option<Waker>),
+}
+
+impl Upload {
+    /// Takes over the client's body. `limit` and `replay_limit` are bytes; a `limit` of 0 is none. `waiting` is
+    /// told true when the client keeps us waiting, and false when that is over.
+    pub fn new(incoming: Incoming, limit: u64, replay_limit: u64, waiting: impl Fn(bool) + 'static) -> Self {
+        Self(Rc::new(RefCell::new(Inner {
+            incoming,
+            recorded: Vec::new(),
+            kept: true,
+            replay_limit,
+            limit: if limit == 0 { u64::MAX } else { limit },
+            read: 0,
+            end: None,
+            gate: Gate::Open,
+            waiting: Box::new(waiting),
+        })))
+    }
+
+    /// Holds the body back until [`Upload::open`].
+    pub fn hold_back(&self) {
+        self.0.borrow_mut().gate = Gate::Closed(None);
+    }
+
+    /// The body as one attempt sends it, from its first byte.
+    pub fn outgoing(&self) -> Outgoing {
+        Outgoing(Some(Sending {
+            upload: self.clone(),
+            next: 0,
+            done: false,
+        }))
+    }
+
+    /// Whether everything read so far is still kept.
+    pub fn is_replayable(&self) -> bool {
+        self.0.borrow().kept
+    }
+
+    /// Whether the client has sent all of it. Two attempts at once may only share a body that is.
+    pub fn is_complete(&self) -> bool {
+        matches!(self.0.borrow().end, Some(Ok(_)))
+    }
+
+    /// Bytes read from the client.
+    pub fn bytes(&self) -> u64 {
+        self.0.borrow().read
+    }
+
+    /// Why it ended early, if it did.
+    pub fn error(&self) -> Option<Error> {
+        self.0
+            .borrow()
+            .end
+            .as_ref()
+            .and_then(|end| end.as_ref().err().copied())
+    }
+
+    /// Lets the body flow: the endpoint said 100, or waited long enough without saying anything.
+    pub fn open(&self) {
+        let gate = std::mem::replace(&mut self.0.borrow_mut().gate, Gate::Open);
+        if let Gate::Closed(Some(waker)) = gate {
+            waker.wake();
+        }
+    }
+
+    /// Whether [`Upload::open`] is still to come.
+    pub fn is_held_back(&self) -> bool {
+        matches!(self.0.borrow().gate, Gate::Closed(_))
+    }
+}
+
+impl Inner {
+    fn poll_data(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Error>>> {
+        if let Some(end) = &self.end {
+            return Poll::Ready(end.as_ref().err().map(|error| Err(*error)));
+        }
+        if let Gate::Closed(waker) = &mut self.gate {
+            *waker = Some(cx.waker().clone());
+            return Poll::Pending;
+        }
+        let polled = Pin::new(&mut self.incoming).poll_frame(cx);
+        (self.waiting)(polled.is_pending());
+        let frame = match ready!(polled) {
+            Some(Ok(frame)) => frame,
+            Some(Err(_)) => return self.fail(Error::Broken),
+            None => {
+                self.end = Some(Ok(None));
+                return Poll::Ready(None);
+            }
+        };
+        match frame.into_data() {
+            Ok(data) => self.record(data),
+            Err(frame) => {
+                self.end = Some(Ok(frame.into_trailers().ok().map(without_framing)));
+                Poll::Ready(None)
+            }
+        }
+    }
+
+    fn record(&mut self, data: Bytes) -> Poll<Option<Result<Bytes, Error>>> {
+        self.read += data.len() as u64;
+        if self.read > self.limit {
+            return self.fail(Error::TooLarge);
+        }
+        if self.kept && self.read <= self.replay_limit {
+            self.recorded.push(data.clone());
+        } else {
+            self.kept = false;
+            self.recorded = Vec::new();
+        }
+        Poll::Ready(Some(Ok(data)))
+    }
+
+    fn fail(&mut self, error: Error) -> Poll<Option<Result<Bytes, Error>>> {
+        self.end = Some(Err(error));
+        Poll::Ready(Some(Err(error)))
+    }
+}
+
+/// Trailers may not say anything about framing, routing or identity (RFC 9110 section 6.5.1).
+fn without_framing(mut trailers: HeaderMap) -> HeaderMap {
+    const REFUSED: [HeaderName; 12] = [
+        header::AUTHORIZATION,
+        header::CONNECTION,
+        header::CONTENT_ENCODING,
+        header::CONTENT_LENGTH,
+        header::CONTENT_RANGE,
+        header::CONTENT_TYPE,
+        header::COOKIE,
+        header::EXPECT,
+        header::HOST,
+        header::TE,
+        header::TRANSFER_ENCODING,
+        header::UPGRADE,
+    ];
+    for name in REFUSED {
+        trailers.remove(name);
+    }
+    trailers
+}
+
+/// The request body of one attempt.
+pub struct Outgoing(Option<Sending>);
+
+struct Sending {
+    upload: Upload,
+    next: usize,
+    done: bool,
+}
+
+impl Outgoing {
+    /// No body.
+    pub fn empty() -> Self {
+        Self(None)
+    }
+}
+
+impl Sending {
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
+        if self.done {
+            return Poll::Ready(None);
+        }
+        let mut inner = self.upload.0.borrow_mut();
+        if !inner.kept && self.next == 0 && inner.read > 0 {
+            self.done = true;
+            return Poll::Ready(Some(Err(Error::Gone)));
+        }
+        if let Some(data) = inner.recorded.get(self.next) {
+            self.next += 1;
+            return Poll::Ready(Some(Ok(Frame::data(data.clone()))));
+        }
+        match ready!(inner.poll_data(cx)) {
+            Some(Ok(data)) => {
+                self.next += 1;
+                Poll::Ready(Some(Ok(Frame::data(data))))
+            }
+            Some(Err(error)) => {
+                self.done = true;
+                Poll::Ready(Some(Err(error)))
+            }
+            None => {
+                self.done = true;
+                let trailers = inner
+                    .end
+                    .as_ref()
+                    .and_then(|end| end.as_ref().ok().cloned())
+                    .flatten();
+                Poll::Ready(trailers.map(|trailers| Ok(Frame::trailers(trailers))))
+            }
+        }
+    }
+}
+
+impl Body for Outgoing {
+    type Data = Bytes;
+    type Error = Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
+        match &mut self.0 {
+            Some(sending) => sending.poll(cx),
+            None => Poll::Ready(None),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.0.is_none()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match &self.0 {
+            None => SizeHint::with_exact(0),
+            Some(sending) if sending.next == 0 => {
+                match sending.upload.0.borrow().incoming.size_hint().exact() {
+                    // The length left to read plus what was read is the length announced.
+                    Some(left) => SizeHint::with_exact(left + sending.upload.0.borrow().read),
+                    None => SizeHint::new(),
+                }
+            }
+            Some(_) => SizeHint::new(),
+        }
+    }
+}

@@ -174,3 +174,13 @@ pub(crate) mod sample {
         }
     }
 }
+
+/// A time in UTC with milliseconds, as RFC 3339 writes it.
+#[derive(Clone, Copy, Debug)]
+pub struct Rfc3339(pub SystemTime);
+
+impl std::fmt::Display for Rfc3339 {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&access_log::rfc3339(self.0))
+    }
+}

@@ -56,7 +56,8 @@ pub(super) struct Queue {
 pub(super) struct Writer {
     queue: Queue,
     orders: Arc<Orders>,
-    ended: Receiver<()>,
+    /// In a mutex only so that a writer can be shared between threads.
+    ended: Mutex<Receiver<()>>,
 }
 
 #[derive(Debug)]
@@ -110,7 +111,11 @@ impl Writer {
             // The owner may have stopped waiting.
             let _ = end.send(());
         })?;
-        Ok(Self { queue, orders, ended })
+        Ok(Self {
+            queue,
+            orders,
+            ended: Mutex::new(ended),
+        })
     }
 
     pub(super) fn queue(&self) -> Queue {
@@ -136,7 +141,8 @@ impl Writer {
         self.orders.stop.store(true, Ordering::Release);
         self.wake();
         // Disconnected means ended too.
-        !matches!(self.ended.recv_timeout(limit), Err(RecvTimeoutError::Timeout))
+        let ended = self.ended.lock().unwrap_or_else(PoisonError::into_inner);
+        !matches!(ended.recv_timeout(limit), Err(RecvTimeoutError::Timeout))
     }
 
     fn wake(&self) {

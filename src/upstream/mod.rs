@@ -35,6 +35,7 @@ pub use view::{EndpointView, LookupResult, NameState, NameView, State, View};
 
 mod balance;
 mod budget;
+pub mod client;
 mod clock;
 mod dns;
 mod endpoint;
@@ -45,6 +46,7 @@ mod keeper;
 mod members;
 mod name;
 mod patience;
+pub mod pool;
 mod probe;
 mod set;
 mod view;

@@ -22,6 +22,13 @@ mod line;
 /// A worker's buffer is handed over from this size on.
 const BATCH: usize = 32 * 1024;
 
+/// A time as lines write it.
+pub(super) fn rfc3339(time: std::time::SystemTime) -> String {
+    let mut text = Vec::new();
+    Clock::default().rfc3339(time, &mut text);
+    String::from_utf8(text).unwrap_or_default()
+}
+
 /// Room for the line that goes over [`BATCH`].
 const ROOM: usize = 40 * 1024;
 

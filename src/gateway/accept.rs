@@ -1,0 +1,172 @@
+//! From accepted connections to workers, and what a reload changes about it.
+
+use std::collections::HashMap;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use rustix::process::{Resource, getrlimit};
+use tokio::task::JoinHandle;
+
+use super::workers::Workers;
+use crate::config::{self, Code, Config, Diagnostics};
+use crate::listener::{Accepted, Listener};
+use crate::reload::Rim;
+use crate::shutdown::Life;
+use crate::snapshot::Live;
+use crate::telemetry::access_log::AccessLog;
+use crate::telemetry::metrics::Metrics;
+use crate::worker::Served;
+
+/// Files that are not connections: logs, DNS, admin, probes, the runtime's own.
+const SPARE_FILES: u64 = 256;
+
+/// The bound addresses and the tasks that accept on them.
+pub(super) struct Listeners {
+    accepting: HashMap<SocketAddr, (Arc<Listener>, JoinHandle<()>)>,
+    gate: Arc<Gate>,
+}
+
+/// What stands between an accepted connection and its worker.
+struct Gate {
+    workers: Arc<Workers>,
+    life: Life,
+    metrics: Arc<Metrics>,
+    live: Live,
+}
+
+impl Gate {
+    fn admit(&self, accepted: Accepted) {
+        let counters = self.metrics.connections(&accepted.listener.name);
+        counters.accepted.inc();
+        if self.life.open() >= connection_bound(self.live.load().config.limits.connections) {
+            counters.refused.inc();
+            refuse(accepted);
+            return;
+        }
+        self.workers.serve(Served {
+            accepted,
+            counters,
+            hold: self.life.hold(),
+        });
+    }
+}
+
+/// Too many: says so in one write that does not wait, and closes.
+fn refuse(accepted: Accepted) {
+    const BUSY: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
+    let mut stream = accepted.stream;
+    let _ = io::Write::write(&mut stream, BUSY);
+}
+
+impl Listeners {
+    pub(super) fn new(workers: Arc<Workers>, life: Life, metrics: Arc<Metrics>, live: Live) -> Self {
+        Self {
+            accepting: HashMap::new(),
+            gate: Arc::new(Gate {
+                workers,
+                life,
+                metrics,
+                live,
+            }),
+        }
+    }
+
+    pub(super) fn begin(&mut self, listeners: Vec<Listener>) {
+        for listener in listeners {
+            let (listener, gate) = (Arc::new(listener), Arc::clone(&self.gate));
+            let accepting = Arc::clone(&listener);
+            let task = tokio::spawn(async move {
+                loop {
+                    gate.admit(accepting.accept().await);
+                }
+            });
+            self.accepting.insert(listener.config().address, (listener, task));
+        }
+    }
+
+    pub(super) fn end(&mut self) {
+        let all: Vec<_> = self.accepting.drain().collect();
+        for (_, (listener, task)) in all {
+            self.close(&listener, &task);
+        }
+    }
+
+    /// Clients that the kernel has accepted for us are served; nobody is reset.
+    fn close(&self, listener: &Listener, task: &JoinHandle<()>) {
+        task.abort();
+        for accepted in listener.drain() {
+            self.gate.admit(accepted);
+        }
+    }
+}
+
+/// The reloader's hold on what is not in the snapshot.
+pub(super) struct Outside {
+    listeners: Arc<Mutex<Listeners>>,
+    log: Arc<AccessLog>,
+}
+
+impl Outside {
+    pub(super) fn new(listeners: Arc<Mutex<Listeners>>, log: Arc<AccessLog>) -> Self {
+        Self { listeners, log }
+    }
+}
+
+/// Listeners that were bound for a new configuration, those that it has no use for, and its access log.
+pub(super) struct Ready {
+    new: Vec<Listener>,
+    gone: Vec<SocketAddr>,
+}
+
+impl Rim for Outside {
+    type Ready = Ready;
+
+    fn prepare(&mut self, config: &Config) -> Result<Ready, Diagnostics> {
+        let listeners = lock(&self.listeners);
+        let wanted: Vec<&config::Listener> = config.listeners.iter().collect();
+        let new = wanted
+            .iter()
+            .filter(|listener| !listeners.accepting.contains_key(&listener.address))
+            .map(|listener| {
+                Listener::bind(listener).map_err(|error| {
+                    let message = format!("can not listen on {}: {error}", listener.name);
+                    Diagnostics::from_message(Code::InvalidValue, message)
+                })
+            })
+            .collect::<Result<Vec<_>, _>>()?;
+        let gone = listeners
+            .accepting
+            .keys()
+            .filter(|address| wanted.iter().all(|listener| listener.address != **address))
+            .copied()
+            .collect();
+        self.log.reconfigure(&config.access_log).map_err(|error| {
+            Diagnostics::from_message(Code::File, format!("can not open the access log: {error}"))
+        })?;
+        Ok(Ready { new, gone })
+    }
+
+    fn commit(&mut self, ready: Ready) {
+        let mut listeners = lock(&self.listeners);
+        listeners.begin(ready.new);
+        for address in ready.gone {
+            if let Some((listener, task)) = listeners.accepting.remove(&address) {
+                listeners.close(&listener, &task);
+            }
+        }
+    }
+}
+
+/// Connections that may be open: what is configured, and no more than there are files for.
+fn connection_bound(configured: usize) -> usize {
+    let files = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
+    // One for the client, one for the endpoint.
+    let possible = usize::try_from(files.saturating_sub(SPARE_FILES) / 2).unwrap_or(usize::MAX);
+    configured.min(possible.max(16))
+}
+
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // The control runtime has one thread; the mutex only makes the value shareable between its tasks.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

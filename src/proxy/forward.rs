@@ -1,0 +1,389 @@
+//! Gets one response for one exchange: pick, send, classify, try elsewhere.
+//!
+//! Usually there is one attempt. There are more when an attempt failed in a way that is safe to repeat, and two
+//! run at once when an endpoint says nothing for far longer than its upstream normally takes: a frozen task
+//! accepts connections, so no connect timeout finds it. The first response head wins; the loser is dropped, and
+//! its connection with it.
+
+use std::future::{Future, poll_fn};
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::Duration;
+
+use http::request::Parts;
+use http::{HeaderMap, Method, Request, Response, Version};
+use hyper::body::Incoming;
+use tokio::time::{Instant, Sleep};
+
+use super::{Error, Exchange, Shared, interim};
+use crate::body::{self, Outgoing, Upload};
+use crate::telemetry::metrics::Retry;
+use crate::upstream::client::{Connection, Failed};
+use crate::upstream::{self, Attempt, Failure, Upstream, Want};
+
+/// How long a client that expects 100 is kept waiting for the endpoint's; then its body is asked for anyway
+/// (RFC 9110 section 10.1.1 lets a client give up waiting, too).
+const CONTINUE: Duration = Duration::from_secs(1);
+
+/// How long a connection whose response is through may take to become ready for the next request.
+const SETTLE: Duration = Duration::from_secs(1);
+
+/// A request as every attempt sends it.
+pub struct Outbound {
+    /// Method, path and fields; what belongs to one hop is gone.
+    pub head: Parts,
+    /// The body, when there is one.
+    pub upload: Option<Upload>,
+    /// What the balancing policy may want to know.
+    pub want: Want,
+    /// The response head must be there by then.
+    pub deadline: Instant,
+    /// Attempts after the first.
+    pub retries: u32,
+}
+
+/// What a response holds on to until its body is through.
+pub struct Lease {
+    connection: Connection,
+    upstream: Arc<Upstream>,
+    shared: Rc<Shared>,
+    /// Counts as in flight at its endpoint until here.
+    attempt: Attempt,
+}
+
+impl Lease {
+    /// The endpoint that answered.
+    pub fn endpoint(&self) -> &upstream::Endpoint {
+        self.attempt.endpoint()
+    }
+
+    /// The response is through: the connection may carry the next request.
+    pub(super) fn give_back(self) {
+        let Self {
+            mut connection,
+            upstream,
+            shared,
+            attempt,
+        } = self;
+        drop(attempt);
+        if connection.is_ready() {
+            shared.pool.put(connection, upstream.config());
+            return;
+        }
+        // The request body may still be on its way, or the connection's task has not noticed the end yet.
+        tokio::task::spawn_local(async move {
+            if matches!(tokio::time::timeout(SETTLE, connection.ready()).await, Ok(true)) {
+                shared.pool.put(connection, upstream.config());
+            }
+        });
+    }
+}
+
+/// What became of an attempt.
+enum Outcome {
+    Heard(Response<Incoming>, Connection),
+    Connect(std::io::Error),
+    /// The connection ended with the request on it. On a reused one that says nothing about the endpoint: it may
+    /// have closed just then.
+    Broken {
+        error: hyper::Error,
+        reused: bool,
+    },
+    Malformed(hyper::Error),
+}
+
+struct Try {
+    attempt: Attempt,
+    began: Instant,
+    suspected: bool,
+    outcome: Pin<Box<dyn Future<Output = Outcome>>>,
+}
+
+enum Event {
+    Outcome(Try, Outcome),
+    Alarm,
+}
+
+/// The attempts of one exchange.
+struct Forward<'a> {
+    shared: &'a Rc<Shared>,
+    exchange: &'a mut Exchange,
+    upstream: Arc<Upstream>,
+    outbound: Outbound,
+    tries: Vec<Try>,
+    tried: Vec<SocketAddr>,
+    extra: u32,
+}
+
+/// Sends the request until there is a response head, or a reason why there is none.
+///
+/// # Errors
+///
+/// The last attempt's failure, the route's timeout, or that there is no endpoint to try.
+pub async fn send(
+    shared: &Rc<Shared>,
+    exchange: &mut Exchange,
+    upstream: Arc<Upstream>,
+    outbound: Outbound,
+) -> Result<(Response<Incoming>, Lease), Error> {
+    upstream.exchange();
+    let began = Instant::now();
+    let mut forward = Forward {
+        shared,
+        exchange,
+        upstream,
+        outbound,
+        tries: Vec::new(),
+        tried: Vec::new(),
+        extra: 0,
+    };
+    let result = forward.run().await;
+    exchange.waiting = began.elapsed();
+    result
+}
+
+impl Forward<'_> {
+    async fn run(&mut self) -> Result<(Response<Incoming>, Lease), Error> {
+        self.start()?;
+        let began = Instant::now();
+        let mut alarm = std::pin::pin!(tokio::time::sleep_until(self.next_alarm(began)));
+        loop {
+            match self.next_event(alarm.as_mut()).await {
+                Event::Outcome(tried, Outcome::Heard(response, connection)) => {
+                    return Ok(self.heard(tried, response, connection));
+                }
+                Event::Outcome(tried, outcome) => self.failed(tried, outcome)?,
+                Event::Alarm => self.alarm(began)?,
+            }
+            alarm.as_mut().reset(self.next_alarm(began));
+        }
+    }
+
+    /// Picks an endpoint and begins an attempt.
+    fn start(&mut self) -> Result<(), Error> {
+        let attempt = self
+            .upstream
+            .pick(&self.outbound.want, &self.tried)
+            .map_err(|error| match error {
+                upstream::Error::NoEndpoint | upstream::Error::Tried => Error::NoEndpoint {
+                    retry_after: self.upstream.retry_after(),
+                },
+                upstream::Error::Overloaded => Error::Overloaded,
+            })?;
+        let address = attempt.endpoint().address();
+        self.exchange.endpoint = Some(address);
+        self.exchange.attempts += 1;
+        let may_repeat = self.outbound.retries > 0;
+        let request = self.request(may_repeat);
+        let outcome = Box::pin(carry(
+            Rc::clone(self.shared),
+            Arc::clone(&self.upstream),
+            Arc::clone(attempt.endpoint()),
+            request,
+            interim::Sink::new(self.exchange, self.outbound.upload.clone()),
+        ));
+        self.tries.push(Try {
+            attempt,
+            began: Instant::now(),
+            suspected: false,
+            outcome,
+        });
+        Ok(())
+    }
+
+    /// The request for one attempt. The fields are only copied when another attempt may need them.
+    fn request(&mut self, may_repeat: bool) -> Request<Outgoing> {
+        let body = self
+            .outbound
+            .upload
+            .as_ref()
+            .map_or_else(Outgoing::empty, Upload::outgoing);
+        let mut request = Request::new(body);
+        let head = &mut self.outbound.head;
+        *request.method_mut() = head.method.clone();
+        *request.uri_mut() = head.uri.clone();
+        *request.version_mut() = Version::HTTP_11;
+        *request.headers_mut() = if may_repeat {
+            head.headers.clone()
+        } else {
+            std::mem::replace(&mut head.headers, HeaderMap::new())
+        };
+        request
+    }
+
+    async fn next_event(&mut self, mut alarm: Pin<&mut Sleep>) -> Event {
+        let tries = &mut self.tries;
+        poll_fn(|cx| {
+            for index in 0..tries.len() {
+                if let Poll::Ready(outcome) = tries[index].outcome.as_mut().poll(cx) {
+                    return Poll::Ready(Event::Outcome(tries.swap_remove(index), outcome));
+                }
+            }
+            alarm.as_mut().poll(cx).map(|()| Event::Alarm)
+        })
+        .await
+    }
+
+    fn next_alarm(&self, began: Instant) -> Instant {
+        let mut next = self.outbound.deadline;
+        if self.outbound.upload.as_ref().is_some_and(Upload::is_held_back) {
+            next = next.min(began + CONTINUE);
+        }
+        if let Some(patience) = self.upstream.patience() {
+            for tried in self.tries.iter().filter(|tried| !tried.suspected) {
+                let left = tried
+                    .attempt
+                    .is_silent_for(patience)
+                    .err()
+                    .unwrap_or(Duration::ZERO);
+                next = next.min(Instant::now() + left);
+            }
+        }
+        next
+    }
+
+    fn heard(
+        &mut self,
+        tried: Try,
+        response: Response<Incoming>,
+        connection: Connection,
+    ) -> (Response<Incoming>, Lease) {
+        tried.attempt.heard(response.status());
+        self.exchange.endpoint = Some(tried.attempt.endpoint().address());
+        self.exchange.upstream_duration = Some(tried.began.elapsed());
+        self.exchange.upstream_status = Some(response.status().as_u16());
+        let lease = Lease {
+            connection,
+            upstream: Arc::clone(&self.upstream),
+            shared: Rc::clone(self.shared),
+            attempt: tried.attempt,
+        };
+        (response, lease)
+    }
+
+    /// Begins another attempt if that is safe and allowed; otherwise the failure is the exchange's, unless
+    /// another attempt is still running.
+    fn failed(&mut self, tried: Try, outcome: Outcome) -> Result<(), Error> {
+        if let Some(error) = self.outbound.upload.as_ref().and_then(Upload::error) {
+            return Err(match error {
+                body::Error::TooLarge => Error::BodyTooLarge,
+                body::Error::Broken | body::Error::Gone => Error::BodyBroken,
+            });
+        }
+        let (error, reason) = match outcome {
+            Outcome::Heard(..) => return Ok(()),
+            Outcome::Connect(error) => {
+                tried.attempt.failed(Failure::Connect);
+                (Error::Connect(error), Some(Retry::Connect))
+            }
+            Outcome::Broken { error, reused } => {
+                if !reused {
+                    tried.attempt.failed(Failure::Reset);
+                }
+                let safe = is_idempotent(&self.outbound.head.method);
+                (Error::Broken(error), safe.then_some(Retry::Reset))
+            }
+            Outcome::Malformed(error) => {
+                tried.attempt.failed(Failure::Reset);
+                (Error::BadResponse(error.to_string()), None)
+            }
+        };
+        self.tried.push(tried.attempt.endpoint().address());
+        drop(tried);
+        match reason {
+            _ if !self.tries.is_empty() => Ok(()),
+            Some(reason) if self.can_send_again() => self.again(reason).or(Err(error)),
+            _ => Err(error),
+        }
+    }
+
+    fn can_send_again(&self) -> bool {
+        self.extra < self.outbound.retries
+            && self.outbound.upload.as_ref().is_none_or(Upload::is_replayable)
+            && self.upstream.allow_extra()
+    }
+
+    fn again(&mut self, reason: Retry) -> Result<(), Error> {
+        self.extra += 1;
+        self.shared
+            .metrics
+            .borrow_mut()
+            .retry(self.upstream.name(), reason);
+        self.start()
+    }
+
+    fn alarm(&mut self, began: Instant) -> Result<(), Error> {
+        let now = Instant::now();
+        if now >= self.outbound.deadline {
+            return Err(Error::Timeout);
+        }
+        if let Some(upload) = self
+            .outbound
+            .upload
+            .as_ref()
+            .filter(|upload| upload.is_held_back())
+            && now >= began + CONTINUE
+        {
+            upload.open();
+        }
+        let Some(patience) = self.upstream.patience() else {
+            return Ok(());
+        };
+        let mut silent = false;
+        for tried in self.tries.iter_mut().filter(|tried| !tried.suspected) {
+            if tried.attempt.is_silent_for(patience).is_ok() {
+                tried.suspected = true;
+                silent = true;
+                tried.attempt.failed(Failure::Silent);
+                self.tried.push(tried.attempt.endpoint().address());
+            }
+        }
+        // Two attempts can not both read a body that is still arriving.
+        let complete = self.outbound.upload.as_ref().is_none_or(Upload::is_complete);
+        if silent && complete && is_idempotent(&self.outbound.head.method) && self.can_send_again() {
+            // Without another endpoint the silent one is all there is to wait for.
+            let _ = self.again(Retry::Silence);
+        }
+        Ok(())
+    }
+}
+
+/// One attempt: a connection from the pool or a new one, the request, the response head.
+async fn carry(
+    shared: Rc<Shared>,
+    upstream: Arc<Upstream>,
+    endpoint: Arc<upstream::Endpoint>,
+    mut request: Request<Outgoing>,
+    mut interims: interim::Sink,
+) -> Outcome {
+    loop {
+        let mut connection = match shared.pool.take(&endpoint) {
+            Some(connection) => connection,
+            None => match Connection::open(&endpoint, upstream.config()).await {
+                Ok(connection) => connection,
+                Err(error) => return Outcome::Connect(error),
+            },
+        };
+        let reused = connection.is_reused();
+        match connection.send(request, |interim| interims.pass(&interim)).await {
+            Ok(response) => return Outcome::Heard(response, connection),
+            // The endpoint closed an idle connection just before it was used: nothing has happened yet, and a
+            // new connection will tell whether the endpoint is there.
+            Err(Failed::NotSent(unsent)) if reused => request = *unsent,
+            Err(Failed::NotSent(_)) => return Outcome::Connect(std::io::ErrorKind::ConnectionReset.into()),
+            Err(Failed::Broken(error)) => return Outcome::Broken { error, reused },
+            Err(Failed::Malformed(error)) => return Outcome::Malformed(error),
+        }
+    }
+}
+
+/// RFC 9110 section 9.2.2.
+fn is_idempotent(method: &Method) -> bool {
+    matches!(
+        *method,
+        Method::GET | Method::HEAD | Method::OPTIONS | Method::PUT | Method::DELETE | Method::TRACE
+    )
+}

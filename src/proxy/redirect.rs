@@ -1,0 +1,60 @@
+//! Redirect answers of routes.
+
+use bytes::Bytes;
+use http::Response;
+use http::header::{self, HeaderValue};
+
+use super::{Error, Exchange};
+use crate::config::Redirect;
+use crate::router::{Captures, canonical, rewrite};
+
+/// The redirect for this request.
+///
+/// # Errors
+///
+/// When the captures do not make a path that stays where the template says.
+pub(super) fn answer(
+    redirect: &Redirect,
+    exchange: &Exchange,
+    captures: &Captures,
+) -> Result<Response<Bytes>, Error> {
+    let location = match &redirect.to {
+        Some(to) => to.to_string(),
+        None => location(redirect, exchange, captures)?,
+    };
+    let location = HeaderValue::try_from(location).map_err(|_| Error::Malformed("The path is not valid."))?;
+    let mut response = Response::new(Bytes::new());
+    *response.status_mut() = redirect.status;
+    response.headers_mut().insert(header::LOCATION, location);
+    response
+        .headers_mut()
+        .insert(header::CONTENT_LENGTH, HeaderValue::from(0));
+    Ok(response)
+}
+
+fn location(redirect: &Redirect, exchange: &Exchange, captures: &Captures) -> Result<String, Error> {
+    let said = exchange.host.to_str().unwrap_or_default();
+    let (host, port) = canonical::host(said).map_err(|_| Error::Malformed("The host is not valid."))?;
+    let host = redirect.host.as_deref().unwrap_or(&host);
+    // A changed scheme has another default port; the one that the client used belongs to the old scheme.
+    let port = redirect
+        .port
+        .or(if redirect.scheme.is_some() { None } else { port });
+    let scheme = redirect.scheme.as_deref().unwrap_or("http");
+    let path = match &redirect.path {
+        Some(template) => {
+            rewrite::fill(template, captures).map_err(|_| Error::Malformed("The path is ambiguous."))?
+        }
+        None => exchange.uri.path().to_owned(),
+    };
+    let query = exchange
+        .uri
+        .query()
+        .filter(|_| redirect.keep_query)
+        .map(|query| format!("?{query}"));
+    let port = port.map(|port| format!(":{port}")).unwrap_or_default();
+    Ok(format!(
+        "{scheme}://{host}{port}{path}{}",
+        query.unwrap_or_default()
+    ))
+}

@@ -1,0 +1,75 @@
+//! From the response as an endpoint sent it to the response that the client gets.
+
+use std::time::Duration;
+
+use http::header::{self, HeaderMap, HeaderValue};
+use http::response::Parts;
+use http::{Method, StatusCode, Version};
+
+use super::{Error, Exchange, headers};
+use crate::config::Route;
+use crate::upstream::Endpoint;
+
+/// Refuses what means two things, removes what belongs to the hop behind us, and applies the route's edits.
+pub(super) fn prepare(parts: &mut Parts, exchange: &Exchange, route: &Route) -> Result<(), Error> {
+    let fields = &mut parts.headers;
+    // RFC 9112 section 6.3: two lengths are what response splitting looks like.
+    if fields.contains_key(header::TRANSFER_ENCODING) && fields.contains_key(header::CONTENT_LENGTH) {
+        return Err(Error::BadResponse(
+            "Content-Length beside Transfer-Encoding".to_owned(),
+        ));
+    }
+    headers::take_hop_by_hop(fields);
+    // What the client said it could do with trailers is not for the response to repeat.
+    fields.remove(header::TE);
+    if fields.get_all(header::CONTENT_LENGTH).iter().nth(1).is_some() {
+        single_length(fields)?;
+    }
+    // RFC 9110 section 8.6.
+    if parts.status == StatusCode::NO_CONTENT {
+        fields.remove(header::CONTENT_LENGTH);
+    }
+    parts.version = Version::HTTP_11;
+    headers::edit(fields, &route.response_headers);
+    debug_assert!(exchange.method != Method::CONNECT, "CONNECT is refused before");
+    Ok(())
+}
+
+/// The same length said twice is said once (RFC 9112 section 6.3); hyper has compared those of one line.
+fn single_length(fields: &mut HeaderMap) -> Result<(), Error> {
+    let mut lengths = fields.get_all(header::CONTENT_LENGTH).iter();
+    let Some(first) = lengths.next().cloned() else {
+        return Ok(());
+    };
+    if lengths.any(|length| length != first) {
+        return Err(Error::BadResponse("two lengths".to_owned()));
+    }
+    fields.insert(header::CONTENT_LENGTH, first);
+    Ok(())
+}
+
+/// The cookie of the sticky policy.
+pub(super) struct Pin {
+    pub(super) name: String,
+    pub(super) ttl: Duration,
+    /// What the client sent.
+    pub(super) has: Option<u64>,
+}
+
+impl Pin {
+    /// Pins the client to the endpoint that answered, unless it is already.
+    pub(super) fn set(&self, fields: &mut HeaderMap, endpoint: &Endpoint) {
+        let digest = endpoint.sticky();
+        if self.has == Some(digest) {
+            return;
+        }
+        let age = match self.ttl.as_secs() {
+            0 => String::new(),
+            seconds => format!("; Max-Age={seconds}"),
+        };
+        let cookie = format!("{}={digest:016x}; Path=/; HttpOnly; SameSite=Lax{age}", self.name);
+        if let Ok(cookie) = HeaderValue::from_str(&cookie) {
+            fields.append(header::SET_COOKIE, cookie);
+        }
+    }
+}

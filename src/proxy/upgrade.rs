@@ -1,0 +1,122 @@
+//! Tunnels: what remains of an exchange after 101 (RFC 9110 section 7.8). Bytes are opaque in both directions.
+
+use std::rc::Rc;
+use std::time::Duration;
+
+use http::{HeaderValue, Response, StatusCode, header};
+use hyper::upgrade::OnUpgrade;
+use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::time::Instant;
+
+use super::exchange::{Exchange, Observed, Source};
+use super::forward::Lease;
+use super::{Error, Shared};
+use crate::shutdown::Phase;
+use crate::telemetry::Flag;
+
+const BUFFER: usize = 16 * 1024;
+
+/// Protocols that are never passed on: HTTP/2 without TLS would let a client speak past the gateway.
+pub(super) fn is_refused(protocol: &HeaderValue) -> bool {
+    let protocols = protocol.to_str().unwrap_or_default();
+    protocols.split(',').any(|name| {
+        let name = name.trim();
+        name.is_empty() || name.eq_ignore_ascii_case("h2c") || name.to_ascii_uppercase().starts_with("HTTP/")
+    })
+}
+
+/// Turns a 101 into the client's 101 and a tunnel that runs until either side closes.
+///
+/// # Errors
+///
+/// When nobody asked for a change of protocol, or the endpoint changes to something else.
+pub(super) fn begin(
+    shared: &Rc<Shared>,
+    mut exchange: Box<Exchange>,
+    mut response: Response<hyper::body::Incoming>,
+    lease: Lease,
+    asked: Option<(HeaderValue, OnUpgrade)>,
+) -> Result<Response<Observed>, (Box<Exchange>, Error)> {
+    let agreed = response.headers().get(header::UPGRADE).cloned();
+    let (Some((_, downstream)), Some(agreed)) = (asked, agreed) else {
+        return Err((
+            exchange,
+            Error::BadResponse("unasked change of protocol".to_owned()),
+        ));
+    };
+    let upstream = hyper::upgrade::on(&mut response);
+    let (mut parts, _) = response.into_parts();
+    super::headers::take_hop_by_hop(&mut parts.headers);
+    parts
+        .headers
+        .insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
+    parts.headers.insert(header::UPGRADE, agreed);
+    exchange.answered(StatusCode::SWITCHING_PROTOCOLS.as_u16());
+    let idle = exchange.snapshot.config.timeouts.tunnel_idle;
+    let (shared, hold) = (Rc::clone(shared), shared.life.hold());
+    tokio::task::spawn_local(async move {
+        let tunnel = async {
+            let (down, up) = tokio::try_join!(downstream, upstream).ok()?;
+            copy(TokioIo::new(down), TokioIo::new(up), idle).await
+        };
+        let bytes = tokio::select! {
+            bytes = tunnel => bytes,
+            // Tunnels have until the end of the grace time, which `cut` announces.
+            () = shared.cut.notified() => None,
+        };
+        match bytes {
+            Some(bytes) => exchange.tunnelled(bytes),
+            None if shared.life.phase() == Phase::Draining => exchange.flag = Some(Flag::Drain),
+            None => exchange.flag = Some(Flag::ClientGone),
+        }
+        drop((exchange, lease, hold));
+    });
+    Ok(Response::from_parts(parts, Observed::detached(Source::Own(None))))
+}
+
+/// Copies both ways until both sides have closed, one has failed, or nothing moved for `idle`. Returns the bytes
+/// sent to the client.
+async fn copy<A, B>(client: A, endpoint: B, idle: Duration) -> Option<u64>
+where
+    A: AsyncRead + AsyncWrite,
+    B: AsyncRead + AsyncWrite,
+{
+    let (mut client_read, mut client_write) = tokio::io::split(client);
+    let (mut endpoint_read, mut endpoint_write) = tokio::io::split(endpoint);
+    let moved = std::cell::Cell::new(Instant::now());
+    let up = pump(&mut client_read, &mut endpoint_write, &moved);
+    let down = pump(&mut endpoint_read, &mut client_write, &moved);
+    let watch = async {
+        while moved.get().elapsed() < idle {
+            tokio::time::sleep_until(moved.get() + idle).await;
+        }
+    };
+    tokio::select! {
+        both = async { tokio::try_join!(up, down) } => both.ok().map(|(_, down)| down),
+        () = watch => None,
+    }
+}
+
+async fn pump<R, W>(from: &mut R, to: &mut W, moved: &std::cell::Cell<Instant>) -> std::io::Result<u64>
+where
+    R: AsyncRead + Unpin,
+    W: AsyncWrite + Unpin,
+{
+    let mut buffer = vec![0; BUFFER];
+    let mut bytes = 0;
+    loop {
+        match from.read(&mut buffer).await? {
+            0 => break,
+            n => {
+                moved.set(Instant::now());
+                to.write_all(&buffer[..n]).await?;
+                to.flush().await?;
+                moved.set(Instant::now());
+                bytes += n as u64;
+            }
+        }
+    }
+    to.shutdown().await?;
+    Ok(bytes)
+}
