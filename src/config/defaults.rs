@@ -8,6 +8,9 @@ use super::{
     ProbeKind, Tasks, Timeouts, Upstream,
 };
 
+/// The port of the embedded default.
+pub const LISTEN: &str = ":2015";
+
 /// Loopback: the admin API is never reachable from outside unless asked for.
 pub const ADMIN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 9901);
 
@@ -93,6 +96,9 @@ impl Probe {
         }
     }
 }
+
+/// Name of the cookie of the sticky policy.
+pub const COOKIE: &str = "gatewit";
 
 /// Statuses that a probe takes for healthy: success and redirects (a login page is a sign of life).
 pub const PROBE_STATUS: (u16, u16) = (200, 399);

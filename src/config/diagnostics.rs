@@ -255,6 +255,28 @@ impl Diagnostics {
         }
     }
 
+    /// Puts them in order and drops what only follows from a syntax error: half a file lacks half of its names.
+    pub(super) fn settle(&mut self) {
+        let text = |problem: &Diagnostic| problem.place.as_ref().map(|location| location.at.text);
+        let broken: Vec<_> = self
+            .list
+            .iter()
+            .filter(|problem| problem.code == Code::Syntax)
+            .map(text)
+            .collect();
+        if !broken.is_empty() {
+            self.list.retain(|problem| {
+                let follows = match problem.code {
+                    Code::UnknownName | Code::Unused => true,
+                    Code::MissingKey => broken.contains(&text(problem)),
+                    _ => false,
+                };
+                !follows
+            });
+        }
+        self.sort();
+    }
+
     /// Errors first, then in the order of the texts.
     pub(super) fn sort(&mut self) {
         self.list.sort_by_key(|problem| {

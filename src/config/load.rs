@@ -1,13 +1,12 @@
 //! From a source to a [`Config`] or to everything that is wrong with it.
 
+use std::io;
 use std::path::PathBuf;
-use std::sync::Arc;
 
-use super::diagnostics::At;
-use super::{
-    AccessLog, Action, Admin, Code, Config, Diagnostics, Dns, Forward, HeaderEdits, Limits, Listener,
-    Malformed, Place, Rewrite, Route, Target, Timeouts, Upstream, defaults,
-};
+use super::diagnostics::{At, Code, Diagnostics};
+use super::reading::{Reading, read_file, reason};
+use super::variables::Environment;
+use super::{Config, include, meaning};
 
 /// The configuration that is used when there is no file.
 pub const DEFAULT: &str = include_str!("default.toml");
@@ -37,6 +36,31 @@ pub struct Loaded {
     pub config: Config,
     /// Only warnings.
     pub warnings: Diagnostics,
+    /// Where each route stands.
+    routes: Vec<At>,
+}
+
+impl Loaded {
+    /// Adds a warning for every route that can never match: pairs of its index and that of the route which
+    /// always wins, as [`Config::routes`] counts them.
+    pub fn warn_unreachable(&mut self, pairs: &[(usize, usize)]) {
+        for (dead, because) in pairs {
+            let (Some(at), Some(route), Some(winner)) = (
+                self.routes.get(*dead),
+                self.config.routes.get(*dead),
+                self.config.routes.get(*because),
+            ) else {
+                continue;
+            };
+            let message = format!("route \"{}\" can never match", route.name);
+            let help = format!(
+                "route \"{}\" (line {}) takes all of its requests",
+                winner.name, winner.place.line
+            );
+            self.warnings.warning(Code::Unreachable, *at, message).help(help);
+        }
+        self.warnings.sort();
+    }
 }
 
 /// Reads a configuration with everything that it includes, and reports every problem at once.
@@ -44,95 +68,46 @@ pub struct Loaded {
 /// # Errors
 /// All errors (and warnings) when there is at least one error.
 pub fn load(source: Source) -> Result<Loaded, Diagnostics> {
-    let (name, text) = match source {
-        Source::Embedded => ("<default>".to_owned(), DEFAULT.to_owned()),
-        Source::Text { name, text } => (name, text),
-        Source::Stdin => {
-            let text = std::io::read_to_string(std::io::stdin()).map_err(|error| {
-                Diagnostics::from_message(Code::File, format!("cannot read standard input: {error}"))
-            })?;
-            ("<stdin>".to_owned(), text)
-        }
-        Source::File(path) => {
-            let name = path.display().to_string();
-            let text = std::fs::read_to_string(&path).map_err(|error| {
-                Diagnostics::from_message(Code::File, format!("cannot read {name}: {error}"))
-            })?;
-            ("<stdin>".to_owned(), text)
-        }
+    load_with(source, &|name| std::env::var_os(name))
+}
+
+/// [`load`] with another environment than the process's.
+pub(super) fn load_with(source: Source, environment: Environment<'_>) -> Result<Loaded, Diagnostics> {
+    let mut reading = Reading::new(environment);
+    let text = match &source {
+        Source::Embedded => Ok(DEFAULT.to_owned()),
+        Source::Text { text, .. } => Ok(text.clone()),
+        Source::Stdin => io::read_to_string(io::stdin()),
+        Source::File(path) => read_file(path),
     };
-    let mut problems = Diagnostics::default();
-    let opened = problems.open(name, &text);
-    let (table, errors) = toml::de::DeTable::parse_recoverable(&text);
-    for error in &errors {
-        let span = error.span().unwrap_or(0..0);
-        problems.error(
-            Code::Syntax,
-            At {
-                text: opened,
-                start: span.start,
-                end: span.end,
-            },
-            error.message(),
-        );
-    }
-    let table = table.get_ref();
-    let strings = |value: &toml::de::DeValue<'_>| -> Vec<String> {
-        match value.as_array() {
-            Some(list) => list
-                .iter()
-                .filter_map(|item| item.get_ref().as_str().map(str::to_owned))
-                .collect(),
-            None => value.as_str().map(str::to_owned).into_iter().collect(),
-        }
+    let text = text.map_err(|error| unreadable(&source, &error))?;
+    let main = match &source {
+        Source::Embedded => reading.open_text("<default>", &text),
+        Source::Text { name, .. } => reading.open_text(name, &text),
+        Source::Stdin => reading.open_text("<stdin>", &text),
+        Source::File(path) => reading.open_file(path, &text),
     };
-    let mut config = empty();
-    let listen = table
-        .get("listen")
-        .map_or_else(|| vec![":2015".to_owned()], |value| strings(value.get_ref()));
-    for address in listen {
-        match address.parse() {
-            Ok(listener) => config.listeners.push(listener),
-            Err(wrong) => tell(&mut problems, &wrong),
-        }
-    }
-    for entry in table
-        .get("route")
-        .and_then(|value| value.get_ref().as_array())
-        .into_iter()
-        .flatten()
-    {
-        let text = |key: &str| {
-            entry
-                .get_ref()
-                .get(key)
-                .map(|value| strings(value.get_ref()))
-                .unwrap_or_default()
-        };
-        let path = text("path").first().map_or("/".parse(), |path| path.parse());
-        let route = path.and_then(|path| {
-            let mut route = forward_to(&text("to").concat(), &mut config)?;
-            route.path = path;
-            route.hosts = text("host")
-                .iter()
-                .map(|host| host.parse())
-                .collect::<Result<_, _>>()?;
-            route.name = format!("{}{}", text("host").concat(), text("path").concat());
-            Ok(route)
-        });
-        match route {
-            Ok(route) => config.routes.push(Arc::new(route)),
-            Err(wrong) => tell(&mut problems, &wrong),
-        }
-    }
+    let documents = include::documents(main, &text, &mut reading);
+    let (config, routes) = meaning::config(documents, &mut reading);
+    let mut problems = reading.problems;
+    problems.settle();
     if problems.has_errors() {
         Err(problems)
     } else {
         Ok(Loaded {
             config,
             warnings: problems,
+            routes,
         })
     }
+}
+
+fn unreadable(source: &Source, error: &io::Error) -> Diagnostics {
+    let name = match source {
+        Source::File(path) => path.display().to_string(),
+        _ => "standard input".to_owned(),
+    };
+    Diagnostics::from_message(Code::File, format!("cannot read {name}: {}", reason(error)))
 }
 
 /// The configuration of `gatewit proxy`: everything to one upstream, no file.
@@ -140,92 +115,5 @@ pub fn load(source: Source) -> Result<Loaded, Diagnostics> {
 /// # Errors
 /// When an address is malformed.
 pub fn for_proxy(to: &str, listen: &str) -> Result<Config, Diagnostics> {
-    let mut problems = Diagnostics::default();
-    let mut config = empty();
-    match listen.parse() {
-        Ok(listener) => config.listeners.push(listener),
-        Err(wrong) => tell(&mut problems, &wrong),
-    }
-    match forward_to(to, &mut config) {
-        Ok(route) => config.routes.push(Arc::new(route)),
-        Err(wrong) => tell(&mut problems, &wrong),
-    }
-    if problems.has_errors() {
-        Err(problems)
-    } else {
-        Ok(config)
-    }
-}
-
-fn tell(problems: &mut Diagnostics, wrong: &Malformed) {
-    let problem = problems.error(Code::InvalidValue, None, wrong.message.clone());
-    problem.help.clone_from(&wrong.help);
-}
-
-fn empty() -> Config {
-    Config {
-        listeners: Vec::<Listener>::new(),
-        admin: Some(Admin::default()),
-        routes: Vec::new(),
-        upstreams: Vec::new(),
-        dns: Dns::default(),
-        trusted_proxies: Vec::new(),
-        timeouts: Timeouts::default(),
-        limits: Limits::default(),
-        access_log: AccessLog::default(),
-        files: Vec::new(),
-        folders: Vec::new(),
-        hash: "0000000000000000".to_owned(),
-    }
-}
-
-fn forward_to(to: &str, config: &mut Config) -> Result<Route, Malformed> {
-    let upstream = Upstream::new(to, to.parse()?);
-    if !config.upstreams.iter().any(|known| known.name == upstream.name) {
-        config.upstreams.push(Arc::new(upstream));
-    }
-    Ok(Route {
-        name: "/".to_owned(),
-        hosts: Vec::new(),
-        path: "/".parse()?,
-        methods: Vec::new(),
-        headers: Vec::new(),
-        query: Vec::new(),
-        action: Action::Forward(Forward {
-            targets: vec![Target {
-                upstream: to.to_owned(),
-                weight: 1,
-            }],
-            rewrite: Rewrite::Keep,
-            host: None,
-        }),
-        request_headers: HeaderEdits::default(),
-        response_headers: HeaderEdits::default(),
-        timeout: defaults::TIMEOUT,
-        retries: defaults::RETRIES,
-        request_body: config.limits.request_body,
-        place: Place::default(),
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used, reason = "a test that fails may panic")]
-
-    use super::*;
-
-    #[test]
-    fn the_embedded_default_forwards_everything_to_app() {
-        let config = load(Source::Embedded).unwrap().config;
-        assert_eq!(config.listeners[0].name, ":2015");
-        assert_eq!(config.upstreams[0].name, "app:12345");
-        assert_eq!(config.routes.len(), 1);
-    }
-
-    #[test]
-    fn a_proxy_needs_no_file() {
-        let config = for_proxy("web:80", "127.0.0.1:8080").unwrap();
-        assert_eq!(config.listeners[0].address.port(), 8080);
-        assert!(for_proxy("web", ":0").unwrap_err().len() == 2);
-    }
+    meaning::for_proxy(to, listen)
 }

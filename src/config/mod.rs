@@ -13,16 +13,32 @@ use http::{HeaderName, HeaderValue, Method, StatusCode, Uri};
 use ipnet::IpNet;
 
 pub use crate::telemetry::access_log::{Format as AccessLogFormat, Settings as AccessLog};
-pub use diagnostics::{Code, Diagnostic, Diagnostics, Location, Severity};
+pub use diagnostics::{Code, Diagnostic, Diagnostics, End, Location, Severity};
 pub use load::{DEFAULT, Loaded, Source, for_proxy, load};
-pub use parse::{Malformed, duration};
+pub use parse::Malformed;
+pub use render::{MASK, render};
+pub use schema::schema;
 pub use types::{Authority, Element, Host, HostPattern, PathPattern, Secret, Size, ValuePattern};
+pub use units::duration;
 
 pub mod defaults;
 mod diagnostics;
+mod fit;
+mod include;
+mod keys;
 mod load;
+mod meaning;
 mod parse;
+mod path;
+mod reading;
+mod render;
+mod schema;
+mod shape;
+mod suggest;
+mod tree;
 mod types;
+mod units;
+mod variables;
 
 /// Everything that one configuration means. Immutable once built.
 #[derive(Clone, Debug)]

@@ -1,14 +1,14 @@
-//! How the words of a configuration become values: addresses, patterns, durations, sizes.
+//! How texts become hosts, ports, addresses and networks. Paths and units have files of their own.
 //!
 //! Each parser says what is wrong, where in the text, and what to write instead.
 
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::ops::Range;
 use std::str::FromStr;
-use std::time::Duration;
 
 use super::Listener;
-use super::types::{Authority, Element, Host, HostPattern, PathPattern, Size, ValuePattern};
+use super::types::{Authority, Host, HostPattern};
+use ipnet::IpNet;
 
 /// Why a text is not a value.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
@@ -23,7 +23,7 @@ pub struct Malformed {
 }
 
 impl Malformed {
-    fn new(message: impl Into<String>) -> Self {
+    pub(super) fn new(message: impl Into<String>) -> Self {
         Self {
             message: message.into(),
             help: None,
@@ -31,13 +31,23 @@ impl Malformed {
         }
     }
 
-    fn help(mut self, help: impl Into<String>) -> Self {
+    pub(super) fn help(mut self, help: impl Into<String>) -> Self {
         self.help = Some(help.into());
         self
     }
 
-    fn at(mut self, range: Range<usize>) -> Self {
+    pub(super) fn at(mut self, range: Range<usize>) -> Self {
         self.range = Some(range);
+        self
+    }
+
+    pub(super) fn within(mut self, whole: Range<usize>) -> Self {
+        self.range.get_or_insert(whole);
+        self
+    }
+
+    pub(super) fn shifted(mut self, by: usize) -> Self {
+        self.range = self.range.map(|range| range.start + by..range.end + by);
         self
     }
 }
@@ -64,13 +74,6 @@ impl FromStr for Authority {
                 .map_err(|wrong: Malformed| wrong.within(0..colon))?,
             port,
         })
-    }
-}
-
-impl Malformed {
-    fn within(mut self, whole: Range<usize>) -> Self {
-        self.range.get_or_insert(whole);
-        self
     }
 }
 
@@ -126,7 +129,7 @@ fn is_name_char(char: char) -> bool {
     char.is_ascii_alphanumeric() || matches!(char, '-' | '_' | '.')
 }
 
-fn shown(char: char) -> String {
+pub(super) fn shown(char: char) -> String {
     if char.is_control() {
         format!("the control character U+{:04X}", u32::from(char))
     } else {
@@ -179,6 +182,44 @@ pub(super) fn bind_address(text: &str) -> Result<SocketAddr, Malformed> {
     }
 }
 
+/// `10.0.0.2` or `10.0.0.2:5353`.
+pub(super) fn name_server(text: &str) -> Result<SocketAddr, Malformed> {
+    if let Ok(ip) = text
+        .trim_start_matches('[')
+        .trim_end_matches(']')
+        .parse::<IpAddr>()
+    {
+        return Ok(SocketAddr::new(ip, 53));
+    }
+    match text.parse::<SocketAddr>() {
+        Ok(address) if address.port() == 0 => Err(Malformed::new("port 0 is not a port")),
+        Ok(address) => Ok(address),
+        Err(_) => Err(
+            Malformed::new("a name server is an IP address: names cannot be resolved to find it")
+                .help("write `127.0.0.11` or `10.0.0.2:5353`"),
+        ),
+    }
+}
+
+/// `10.0.0.0/8`, or an address for itself.
+pub(super) fn network(text: &str) -> Result<IpNet, Malformed> {
+    if let Ok(ip) = text.parse::<IpAddr>() {
+        return Ok(IpNet::from(ip));
+    }
+    match text.parse::<IpNet>() {
+        Ok(network) if network.trunc() == network => Ok(network),
+        Ok(network) => Err(
+            Malformed::new("the address has bits behind the prefix").help(format!(
+                "write `{}` for the network, or `{}` for one address",
+                network.trunc(),
+                network.addr()
+            )),
+        ),
+        Err(_) => Err(Malformed::new("neither a network nor an IP address")
+            .help("write `10.0.0.0/8`, `fd00::/8` or `192.0.2.7`; names are not looked up")),
+    }
+}
+
 impl FromStr for HostPattern {
     type Err = Malformed;
 
@@ -217,215 +258,4 @@ impl FromStr for HostPattern {
             Host::Ip(IpAddr::V6(ip)) => Ok(Self::Exact(format!("[{ip}]"))),
         }
     }
-}
-
-impl Malformed {
-    fn shifted(mut self, by: usize) -> Self {
-        self.range = self.range.map(|range| range.start + by..range.end + by);
-        self
-    }
-}
-
-impl FromStr for PathPattern {
-    type Err = Malformed;
-
-    /// An element prefix, with captures when it has braces: `/orders/{id}`.
-    fn from_str(text: &str) -> Result<Self, Malformed> {
-        canonical(text)?;
-        let bare = text.strip_suffix('/').unwrap_or(text);
-        if !text.contains(['{', '}']) {
-            return Ok(Self::Prefix(bare.to_owned()));
-        }
-        let mut elements = Vec::new();
-        let mut at = 1;
-        for part in bare.split('/').skip(1) {
-            let element = element(part).map_err(|wrong| wrong.within(0..part.len()).shifted(at))?;
-            if let Element::Capture(name) = &element
-                && elements.contains(&element)
-            {
-                return Err(
-                    Malformed::new(format!("`{{{name}}}` stands there twice")).at(at..at + part.len())
-                );
-            }
-            elements.push(element);
-            at += part.len() + 1;
-        }
-        Ok(Self::Template(elements))
-    }
-}
-
-fn element(part: &str) -> Result<Element, Malformed> {
-    if !part.contains(['{', '}']) {
-        return Ok(Element::Literal(part.to_owned()));
-    }
-    let name = part
-        .strip_prefix('{')
-        .and_then(|rest| rest.strip_suffix('}'))
-        .filter(|name| !name.contains(['{', '}']));
-    let Some(name) = name else {
-        return Err(
-            Malformed::new("a capture is a whole path element").help("write `/{name}/`, or use `path_regex`")
-        );
-    };
-    if !is_capture_name(name) {
-        return Err(Malformed::new(format!("`{name}` is not a capture name"))
-            .help("letters, digits and `_`, beginning with a letter"));
-    }
-    Ok(Element::Capture(name.to_owned()))
-}
-
-pub(super) fn is_capture_name(name: &str) -> bool {
-    name.starts_with(|char: char| char.is_ascii_alphabetic())
-        && name
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
-}
-
-/// Refuses what a canonical request path never is: it could not match anything.
-fn canonical(text: &str) -> Result<(), Malformed> {
-    if !text.starts_with('/') {
-        return Err(Malformed::new("a path begins with `/`").help(format!("write `/{text}`")));
-    }
-    if let Some(at) = text.find(['?', '#']) {
-        return Err(Malformed::new("a path has no query and no fragment")
-            .help("match the query with `query = { name = \"value\" }`")
-            .at(at..text.len()));
-    }
-    if let Some(at) = text.find("//") {
-        return Err(Malformed::new(
-            "an empty path element never matches: requests with `//` are made canonical first",
-        )
-        .at(at..at + 2));
-    }
-    if text.split('/').any(|part| part == "." || part == "..") {
-        return Err(Malformed::new(
-            "`.` and `..` never match: requests are made canonical first",
-        ));
-    }
-    match text.char_indices().find(|(_, char)| !is_path_char(*char)) {
-        Some((at, char)) => Err(Malformed::new(format!("{} cannot stand in a path", shown(char)))
-            .help(format!("write it percent-encoded: `{}`", encoded(char)))
-            .at(at..at + char.len_utf8())),
-        None => Ok(()),
-    }
-}
-
-/// RFC 3986 section 3.3, `pchar` and `/`, and the braces of captures.
-fn is_path_char(char: char) -> bool {
-    char.is_ascii_alphanumeric() || "-._~!$&'()*+,;=:@%/{}".contains(char)
-}
-
-fn encoded(char: char) -> String {
-    let mut bytes = [0; 4];
-    char.encode_utf8(&mut bytes)
-        .bytes()
-        .map(|byte| format!("%{byte:02X}"))
-        .collect()
-}
-
-impl PathPattern {
-    /// `path_exact`: byte for byte.
-    ///
-    /// # Errors
-    /// When it is not a path that a request can have.
-    pub fn exact(text: &str) -> Result<Self, Malformed> {
-        canonical(text)?;
-        match text.find(['{', '}']) {
-            Some(at) => Err(Malformed::new("an exact path has no captures")
-                .help("use `path`")
-                .at(at..at + 1)),
-            None => Ok(Self::Exact(text.to_owned())),
-        }
-    }
-
-    /// `path_regex`: anchored at both ends.
-    ///
-    /// # Errors
-    /// When it is not a regular expression.
-    pub fn regex(text: &str) -> Result<Self, Malformed> {
-        anchored(text).map(Self::Regex)
-    }
-}
-
-impl ValuePattern {
-    /// A regular expression, anchored at both ends.
-    ///
-    /// # Errors
-    /// When it is not a regular expression.
-    pub fn regex(text: &str) -> Result<Self, Malformed> {
-        anchored(text).map(Self::Regex)
-    }
-}
-
-fn anchored(text: &str) -> Result<regex::Regex, Malformed> {
-    // Compiled alone first: `a)(b` must not become valid by the group around it.
-    regex::Regex::new(text)
-        .and_then(|_| regex::Regex::new(&format!("^(?:{text})$")))
-        .map_err(|error| Malformed::new(format!("not a regular expression: {error}")))
-}
-
-impl FromStr for Size {
-    type Err = Malformed;
-
-    /// `512`… never: a number and a unit, `64KiB`, `10MB`.
-    fn from_str(text: &str) -> Result<Self, Malformed> {
-        let digits = text
-            .find(|char: char| !char.is_ascii_digit() && char != '.')
-            .unwrap_or(text.len());
-        let factor: u64 = match text[digits..].trim_start() {
-            "B" => 1,
-            "KiB" => 1 << 10,
-            "MiB" => 1 << 20,
-            "GiB" => 1 << 30,
-            "KB" | "kB" => 1_000,
-            "MB" => 1_000_000,
-            "GB" => 1_000_000_000,
-            _ => {
-                return Err(Malformed::new("not a size")
-                    .help("a number and a unit: `512B`, `64KiB`, `32MiB`, `1GiB`"));
-            }
-        };
-        let whole = text[..digits]
-            .parse::<u64>()
-            .ok()
-            .and_then(|number| number.checked_mul(factor));
-        whole
-            .map(Size)
-            .ok_or_else(|| Malformed::new("not a size").help("a whole number and a unit: `64KiB`, `1536MiB`"))
-    }
-}
-
-/// `250ms`, `1.5s`, `1h30m`.
-///
-/// # Errors
-/// When a number has no unit, a unit is unknown, or nothing is there.
-pub fn duration(text: &str) -> Result<Duration, Malformed> {
-    let wrong = |what: &str| Malformed::new(what).help("a number and a unit: `250ms`, `1.5s`, `2m`, `1h30m`");
-    let mut rest = text;
-    let mut total = 0.0_f64;
-    while !rest.is_empty() {
-        let digits = rest
-            .find(|char: char| !char.is_ascii_digit() && char != '.')
-            .unwrap_or(rest.len());
-        let number: f64 = rest[..digits].parse().map_err(|_| wrong("not a duration"))?;
-        let end = rest[digits..]
-            .find(|char: char| char.is_ascii_digit())
-            .map_or(rest.len(), |unit| digits + unit);
-        total += number
-            * match rest[digits..end].trim() {
-                "us" | "µs" => 1e-6,
-                "ms" => 1e-3,
-                "s" => 1.0,
-                "m" => 60.0,
-                "h" => 3600.0,
-                "d" => 86_400.0,
-                "" => return Err(wrong("a duration needs a unit")),
-                _ => return Err(wrong("not a duration")),
-            };
-        rest = rest[end..].trim_start();
-    }
-    if text.is_empty() {
-        return Err(wrong("a duration is missing"));
-    }
-    Duration::try_from_secs_f64(total).map_err(|_| wrong("too long a duration"))
 }

@@ -1,0 +1,218 @@
+//! From sections whose keys and types are right to a [`Config`] whose values make sense together.
+//!
+//! Every function here goes on after a problem: what cannot be understood is told and left out, and the
+//! result is only used when nothing was told.
+
+use std::sync::Arc;
+
+use super::diagnostics::{At, Code, Diagnostics};
+use super::fit::{Section, What};
+use super::reading::Reading;
+use super::tree::Text;
+use super::{Action, Config, Limits, Route, Upstream, defaults, render};
+
+mod edits;
+mod matching;
+mod redirect;
+mod rewrite;
+mod route;
+mod settings;
+mod upstream;
+
+/// What routes take when they do not say.
+#[derive(Clone, Copy, Debug)]
+struct Tuning {
+    timeout: std::time::Duration,
+    retries: u32,
+    request_body: u64,
+}
+
+impl Tuning {
+    fn new(limits: &Limits) -> Self {
+        Self {
+            timeout: defaults::TIMEOUT,
+            retries: defaults::RETRIES,
+            request_body: limits.request_body,
+        }
+    }
+
+    fn tune(&mut self, section: &mut Section) {
+        self.timeout = section.time("timeout").unwrap_or(self.timeout);
+        self.retries = section.whole("retries").map_or(self.retries, saturated);
+        self.request_body = section.size("request_body").unwrap_or(self.request_body);
+    }
+}
+
+/// The meaning of all documents, the main one first, and where its routes stand.
+pub(super) fn config(documents: Vec<Section>, reading: &mut Reading<'_>) -> (Config, Vec<At>) {
+    let mut documents = documents;
+    let (mut config, tuning, pattern) = match documents.first_mut() {
+        Some(main) => settings(main, reading),
+        None => return (empty(), Vec::new()),
+    };
+    let main_at = documents[0].at;
+    let mut upstreams = upstream::Set::new(pattern);
+    let mut routes = route::Set::new(tuning);
+    let mut said = false;
+    for document in &mut documents {
+        said |= document.has("route");
+        if let Some(tables) = document.section("upstream") {
+            upstreams.read(tables, reading);
+        }
+    }
+    for document in documents {
+        let mut document = document;
+        for table in document.list("route") {
+            if let What::Table(table) = table {
+                routes.read(table, &mut upstreams, reading);
+            }
+        }
+    }
+    if !said {
+        reading
+            .problems
+            .error(Code::MissingKey, main_at, "there is no route")
+            .help("add `[[route]]` with `path = \"/\"` and `to = \"app:12345\"`");
+    }
+    let (routes, places) = routes.finish();
+    config.upstreams = upstreams.finish(&routes, reading);
+    config.routes = routes;
+    config.files = std::mem::take(&mut reading.files);
+    config.folders = std::mem::take(&mut reading.folders);
+    config.hash = render::hash(&config);
+    (config, places)
+}
+
+/// Everything of the main file but routes and upstreams.
+fn settings(main: &mut Section, reading: &mut Reading<'_>) -> (Config, Tuning, Upstream) {
+    let mut config = empty();
+    config.listeners = settings::listeners(main, reading);
+    config.admin = settings::admin(main, &config.listeners, reading);
+    config.dns = settings::dns(main, reading);
+    config.trusted_proxies = settings::trusted_proxies(main, reading);
+    config.timeouts = settings::timeouts(main);
+    let limit = main.section("limits").map(|mut section| {
+        let at = section.key_at("request_body");
+        config.limits = settings::limits(&mut section);
+        at
+    });
+    config.access_log = settings::access_log(main, reading);
+    let mut tuning = Tuning::new(&config.limits);
+    let mut pattern = upstream::pattern();
+    if let Some(mut defaults) = main.section("defaults") {
+        if let (Some(at), true) = (limit.flatten(), defaults.has("request_body")) {
+            reading
+                .problems
+                .error(Code::Conflict, at, "`request_body` is in `[defaults]` too")
+                .help("say it once: both mean the bound of routes that have none of their own");
+        }
+        tuning.tune(&mut defaults);
+        upstream::tune(&mut pattern, &mut defaults, reading);
+    }
+    (config, tuning, pattern)
+}
+
+/// The configuration of `gatewit proxy`.
+pub(super) fn for_proxy(to: &str, listen: &str) -> Result<Config, Diagnostics> {
+    let mut reading = Reading::new(&|_| None);
+    let mut problems = Diagnostics::default();
+    for (flag, wrong) in [
+        ("--to", to.parse::<super::Authority>().err()),
+        ("--listen", listen.parse::<super::Listener>().err()),
+    ] {
+        if let Some(wrong) = wrong {
+            problems
+                .error(Code::InvalidValue, None, format!("{flag}: {}", wrong.message))
+                .help = wrong.help;
+        }
+    }
+    if problems.has_errors() {
+        return Err(problems);
+    }
+    // Both are plain addresses now, so they need no escapes.
+    let text = format!("listen = [\"{listen}\"]\n[[route]]\npath = \"/\"\nto = \"{to}\"\n");
+    let main = reading.open_text("<command line>", &text);
+    let documents = super::include::documents(main, &text, &mut reading);
+    let (config, _) = config(documents, &mut reading);
+    if reading.problems.has_errors() {
+        Err(reading.problems)
+    } else {
+        Ok(config)
+    }
+}
+
+fn empty() -> Config {
+    Config {
+        listeners: Vec::new(),
+        admin: None,
+        routes: Vec::new(),
+        upstreams: Vec::new(),
+        dns: super::Dns::default(),
+        trusted_proxies: Vec::new(),
+        timeouts: super::Timeouts::default(),
+        limits: Limits::default(),
+        access_log: super::AccessLog::default(),
+        files: Vec::new(),
+        folders: Vec::new(),
+        hash: String::new(),
+    }
+}
+
+/// Bounded by the grammar already.
+fn saturated(number: u64) -> u32 {
+    u32::try_from(number).unwrap_or(u32::MAX)
+}
+
+/// One entry of a weighted list.
+struct Choice {
+    to: Text,
+    weight: u32,
+}
+
+/// `"a"`, `["a", "b"]` or `[{ to = "a", weight = 9 }, …]`.
+fn choices(section: &mut Section, key: &str, reading: &mut Reading<'_>) -> Vec<Choice> {
+    let (said, at) = (section.key_at(key), section.at);
+    let items = section.list(key);
+    let complete = !items.is_empty();
+    let choices: Vec<_> = items
+        .into_iter()
+        .filter_map(|item| match item {
+            What::Text(to) => Some(Choice { to, weight: 1 }),
+            What::Table(mut table) => {
+                let weight = if table.has("weight") {
+                    table.whole("weight").map(saturated)
+                } else {
+                    Some(1)
+                };
+                Some(Choice {
+                    to: table.text("to")?,
+                    weight: weight?,
+                })
+            }
+            _ => None,
+        })
+        .collect();
+    if let (Some(at), false) = (said.or(Some(at)).filter(|_| said.is_some()), complete) {
+        reading.invalid::<()>(at, format!("`{key}` names nothing"), "write `to = \"host:port\"`");
+    } else if let (Some(at), true) = (
+        said,
+        !choices.is_empty() && choices.iter().all(|choice| choice.weight == 0),
+    ) {
+        reading.invalid::<()>(
+            at,
+            "all weights are 0: nothing would be served",
+            "give one of them a weight of 1",
+        );
+    }
+    choices
+}
+
+/// Names of upstreams that a route leads to.
+fn targets(route: &Route) -> &[super::Target] {
+    match &route.action {
+        Action::Forward(forward) => &forward.targets,
+        Action::Redirect(_) => &[],
+    }
+}
+
+type Routes = Vec<Arc<Route>>;

@@ -1,0 +1,169 @@
+//! What is at hand while a configuration is read: its files, the environment, the problems so far.
+
+use std::fs;
+use std::io::{self, Read as _};
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+use super::diagnostics::{At, Code, Diagnostics};
+use super::fit::Section;
+use super::parse::Malformed;
+use super::tree::Text;
+use super::variables::Environment;
+use super::{Place, Secret};
+
+/// No configuration is larger; something else was named.
+const LARGEST_FILE: u64 = 8 << 20;
+
+/// No token is larger; something else was named.
+const LARGEST_SECRET: u64 = 64 << 10;
+
+/// What is at hand while a configuration is read.
+pub(super) struct Reading<'a> {
+    pub(super) problems: Diagnostics,
+    pub(super) environment: Environment<'a>,
+    /// Becomes [`super::Config::files`].
+    pub(super) files: Vec<PathBuf>,
+    /// Becomes [`super::Config::folders`].
+    pub(super) folders: Vec<PathBuf>,
+    /// One for each text of `problems`.
+    origins: Vec<Origin>,
+}
+
+struct Origin {
+    file: Option<usize>,
+    folder: PathBuf,
+}
+
+impl<'a> Reading<'a> {
+    pub(super) fn new(environment: Environment<'a>) -> Self {
+        Self {
+            problems: Diagnostics::default(),
+            environment,
+            files: Vec::new(),
+            folders: Vec::new(),
+            origins: Vec::new(),
+        }
+    }
+
+    /// Keeps a text that came from no file; names in it are relative to the working folder.
+    pub(super) fn open_text(&mut self, name: &str, text: &str) -> usize {
+        self.origins.push(Origin {
+            file: None,
+            folder: PathBuf::new(),
+        });
+        self.problems.open(name, text)
+    }
+
+    /// Keeps the text of a file.
+    pub(super) fn open_file(&mut self, path: &Path, text: &str) -> usize {
+        let folder = path.parent().map(Path::to_owned).unwrap_or_default();
+        self.origins.push(Origin {
+            file: Some(self.files.len()),
+            folder,
+        });
+        self.files.push(path.to_owned());
+        self.problems.open(path.display().to_string(), text)
+    }
+
+    /// A file name in the configuration, relative to the file that names it.
+    pub(super) fn path(&self, name: &Text) -> PathBuf {
+        self.origins
+            .get(name.at.text)
+            .map_or_else(PathBuf::new, |origin| origin.folder.clone())
+            .join(&name.value)
+    }
+
+    pub(super) fn place(&self, at: At) -> Place {
+        let location = self.problems.locate(at);
+        let file = self.origins.get(at.text).and_then(|origin| origin.file);
+        Place {
+            file,
+            span: at.start..at.end,
+            line: location.line,
+            column: location.column,
+        }
+    }
+
+    /// Parses a text, or tells why not; `what` names what was expected.
+    pub(super) fn parse<T: FromStr<Err = Malformed>>(&mut self, text: &Text, what: &str) -> Option<T> {
+        self.parsed(text, text.value.parse(), what)
+    }
+
+    /// The value, or nothing after its problem was told.
+    pub(super) fn parsed<T>(&mut self, text: &Text, result: Result<T, Malformed>, what: &str) -> Option<T> {
+        result
+            .map_err(|wrong| self.problems.malformed(text, wrong, what))
+            .ok()
+    }
+
+    /// Tells that a value makes no sense; texts made of variables are not to be quoted in `message`.
+    pub(super) fn invalid<T>(
+        &mut self,
+        at: At,
+        message: impl Into<String>,
+        help: impl Into<String>,
+    ) -> Option<T> {
+        self.problems.error(Code::InvalidValue, at, message).help(help);
+        None
+    }
+
+    /// Tells that two keys of a table exclude each other; the second is marked.
+    pub(super) fn conflict(&mut self, section: &Section, keys: [&str; 2], help: &str) -> bool {
+        let (true, Some(at)) = (section.has(keys[0]), section.key_at(keys[1])) else {
+            return false;
+        };
+        let message = format!("`{}` and `{}` exclude each other", keys[0], keys[1]);
+        self.problems.error(Code::Conflict, at, message).help(help);
+        true
+    }
+
+    /// What a secret file holds, without the newline at its end.
+    pub(super) fn secret_file(&mut self, name: &Text) -> Option<Secret> {
+        let path = self.path(name);
+        let shown = path.display().to_string();
+        let help = "the file must hold the secret alone, as UTF-8 text".to_owned();
+        let wrong = match read(&path, LARGEST_SECRET) {
+            Ok(text) if text.trim().is_empty() => format!("the secret file {shown} is empty"),
+            Ok(text) => {
+                self.files.push(path);
+                return Some(Secret(text.trim_end_matches(['\r', '\n']).to_owned()));
+            }
+            Err(error) => format!("cannot read the secret file {shown}: {}", reason(&error)),
+        };
+        self.problems.error(Code::File, name.at, wrong).help(help);
+        None
+    }
+}
+
+/// Reads a configuration file.
+pub(super) fn read_file(path: &Path) -> io::Result<String> {
+    read(path, LARGEST_FILE)
+}
+
+fn read(path: &Path, limit: u64) -> io::Result<String> {
+    if fs::metadata(path)?.is_dir() {
+        return Err(io::Error::new(io::ErrorKind::IsADirectory, "it is a folder"));
+    }
+    let mut text = String::new();
+    // Devices never end.
+    let read = fs::File::open(path)?.take(limit + 1).read_to_string(&mut text)?;
+    if read as u64 > limit {
+        return Err(io::Error::new(
+            io::ErrorKind::FileTooLarge,
+            format!("it is larger than {limit} bytes"),
+        ));
+    }
+    Ok(text)
+}
+
+/// The operating system's words without its number.
+pub(super) fn reason(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::NotFound => "there is no such file".to_owned(),
+        io::ErrorKind::PermissionDenied => "permission denied".to_owned(),
+        io::ErrorKind::InvalidData => "it is not UTF-8 text".to_owned(),
+        io::ErrorKind::IsADirectory => "it is a folder".to_owned(),
+        _ => error.to_string(),
+    }
+}

@@ -1,0 +1,379 @@
+//! A [`Config`] as a value that can be shown: in the keys of the file, with every default, without secrets.
+
+use std::time::Duration;
+
+use http::{HeaderName, HeaderValue};
+use serde_json::{Map, Value, json};
+
+use super::{
+    AccessLogFormat, Action, Admin, Config, Forward, Guard, HashKey, HeaderEdits, Listener, PathPattern,
+    Policy, Probe, ProbeKind, Redirect, Rewrite, Route, Tasks, Upstream, ValuePattern,
+};
+
+/// Stands for every secret.
+pub const MASK: &str = "********";
+
+/// Everything that a configuration means, defaults included, as the file would say it. Secrets are masked:
+/// tokens, and header values that are credentials or come from variables and files.
+pub fn render(config: &Config) -> Value {
+    json!({
+        "listener": config.listeners.iter().map(listener).collect::<Vec<_>>(),
+        "admin": config.admin.as_ref().map_or_else(|| json!("off"), admin),
+        "route": config.routes.iter().map(|it| route(it)).collect::<Vec<_>>(),
+        "upstream": config.upstreams.iter().map(|it| (it.name.clone(), upstream(it))).collect::<Map<_, _>>(),
+        "dns": {
+            "servers": config.dns.servers.iter().map(ToString::to_string).collect::<Vec<_>>(),
+            "refresh": time(config.dns.refresh),
+            "timeout": time(config.dns.timeout),
+            "backoff": time(config.dns.backoff),
+            "tasks": match config.dns.tasks { Tasks::Auto => "auto", Tasks::Always => "always", Tasks::Never => "never" },
+            "guard": match config.dns.guard { Guard::Auto => "auto", Guard::On => "on", Guard::Off => "off" },
+        },
+        "trusted_proxies": config.trusted_proxies.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        "timeouts": timeouts(config),
+        "limits": limits(config),
+        "access_log": access_log(config),
+    })
+}
+
+/// 16 hex digits over everything that a configuration means.
+///
+/// Of a secret only 16 bits go in: enough to see that it changed, too few to find it.
+pub(super) fn hash(config: &Config) -> String {
+    let mut text = render(config).to_string();
+    let mut secret = |secret: &[u8]| {
+        let digest = xxhash_rust::xxh3::xxh3_64(secret) & 0xffff;
+        text.push_str(&format!("\n{digest:04x}"));
+    };
+    if let Some(token) = config.admin.as_ref().and_then(|admin| admin.token.as_ref()) {
+        secret(token.0.as_bytes());
+    }
+    for edits in config
+        .routes
+        .iter()
+        .flat_map(|route| [&route.request_headers, &route.response_headers])
+    {
+        for (_, value) in edits
+            .set
+            .iter()
+            .chain(&edits.add)
+            .filter(|(_, value)| value.is_sensitive())
+        {
+            secret(value.as_bytes());
+        }
+    }
+    format!("{:016x}", xxhash_rust::xxh3::xxh3_64(text.as_bytes()))
+}
+
+fn listener(listener: &Listener) -> Value {
+    json!({ "address": listener.address.to_string(), "name": listener.name })
+}
+
+fn admin(admin: &Admin) -> Value {
+    let mut value = json!({ "address": admin.address.to_string() });
+    if admin.token.is_some() {
+        value["token"] = json!(MASK);
+    }
+    value
+}
+
+fn route(route: &Route) -> Value {
+    let mut table = Map::new();
+    table.insert("name".into(), json!(route.name));
+    if !route.hosts.is_empty() {
+        table.insert(
+            "host".into(),
+            route.hosts.iter().map(ToString::to_string).collect(),
+        );
+    }
+    let (key, path) = match &route.path {
+        PathPattern::Exact(path) => ("path_exact", path.clone()),
+        PathPattern::Regex(regex) => ("path_regex", said(regex).to_owned()),
+        path => ("path", path.to_string()),
+    };
+    table.insert(key.into(), json!(path));
+    if !route.methods.is_empty() {
+        table.insert(
+            "method".into(),
+            route.methods.iter().map(|method| method.as_str()).collect(),
+        );
+    }
+    let headers: Map<_, _> = route
+        .headers
+        .iter()
+        .map(|(name, value)| (name.to_string(), condition(value)))
+        .collect();
+    let query: Map<_, _> = route
+        .query
+        .iter()
+        .map(|(name, value)| (name.clone(), condition(value)))
+        .collect();
+    for (key, conditions) in [("header", headers), ("query", query)] {
+        if !conditions.is_empty() {
+            table.insert(key.into(), json!(conditions));
+        }
+    }
+    match &route.action {
+        Action::Forward(action) => forward(action, route, &mut table),
+        Action::Redirect(action) => {
+            table.insert("redirect".into(), redirect(action));
+        }
+    }
+    table.extend(edits(&route.response_headers).map(|edits| ("response_headers".into(), edits)));
+    Value::Object(table)
+}
+
+fn forward(forward: &Forward, route: &Route, table: &mut Map<String, Value>) {
+    let targets = forward
+        .targets
+        .iter()
+        .map(|target| json!({ "to": target.upstream, "weight": target.weight }));
+    table.insert("to".into(), targets.collect());
+    let rewrite = match &forward.rewrite {
+        Rewrite::Keep => None,
+        Rewrite::StripPrefix(prefix) => Some(("strip_prefix", json!(prefix))),
+        Rewrite::ReplacePrefix { from, to } => Some((
+            "rewrite",
+            json!({ "prefix": rooted(from), "replace_prefix": rooted(to) }),
+        )),
+        Rewrite::Path(template) => Some(("rewrite", json!(template))),
+    };
+    table.extend(rewrite.map(|(key, value)| (key.to_owned(), value)));
+    if let Some(host) = &forward.host {
+        table.insert("host_header".into(), shown(host));
+    }
+    table.extend(edits(&route.request_headers).map(|edits| ("request_headers".into(), edits)));
+    table.insert("timeout".into(), time(route.timeout));
+    table.insert("retries".into(), json!(route.retries));
+    table.insert("request_body".into(), bound(route.request_body));
+}
+
+fn redirect(redirect: &Redirect) -> Value {
+    let mut table = Map::new();
+    table.insert("status".into(), json!(redirect.status.as_u16()));
+    if let Some(to) = &redirect.to {
+        table.insert("to".into(), json!(to.to_string()));
+        return Value::Object(table);
+    }
+    table.extend(
+        redirect
+            .scheme
+            .as_ref()
+            .map(|scheme| ("scheme".into(), json!(scheme))),
+    );
+    table.extend(redirect.host.as_ref().map(|host| ("host".into(), json!(host))));
+    table.extend(redirect.port.map(|port| ("port".into(), json!(port))));
+    table.extend(redirect.path.as_ref().map(|path| ("path".into(), json!(path))));
+    table.insert("keep_query".into(), json!(redirect.keep_query));
+    Value::Object(table)
+}
+
+fn condition(pattern: &ValuePattern) -> Value {
+    match pattern {
+        ValuePattern::Present => json!(true),
+        ValuePattern::Absent => json!(false),
+        ValuePattern::Exact(text) => json!(text),
+        ValuePattern::Regex(regex) => json!({ "regex": said(regex) }),
+    }
+}
+
+fn edits(edits: &HeaderEdits) -> Option<Value> {
+    let mut table = Map::new();
+    if !edits.remove.is_empty() {
+        table.insert(
+            "remove".into(),
+            edits.remove.iter().map(HeaderName::as_str).collect(),
+        );
+    }
+    if !edits.set.is_empty() {
+        let set: Map<_, _> = edits
+            .set
+            .iter()
+            .map(|(name, value)| (name.to_string(), shown(value)))
+            .collect();
+        table.insert("set".into(), json!(set));
+    }
+    if !edits.add.is_empty() {
+        let mut add: Map<String, Value> = Map::new();
+        for (name, value) in &edits.add {
+            let lines = add.entry(name.as_str()).or_insert_with(|| json!([]));
+            if let Value::Array(lines) = lines {
+                lines.push(shown(value));
+            }
+        }
+        table.insert("add".into(), json!(add));
+    }
+    (!table.is_empty()).then_some(Value::Object(table))
+}
+
+fn shown(value: &HeaderValue) -> Value {
+    if value.is_sensitive() {
+        json!(MASK)
+    } else {
+        json!(String::from_utf8_lossy(value.as_bytes()))
+    }
+}
+
+fn upstream(upstream: &Upstream) -> Value {
+    let sources = upstream
+        .sources
+        .iter()
+        .map(|(authority, weight)| json!({ "to": authority.to_string(), "weight": weight }));
+    json!({
+        "to": sources.collect::<Vec<_>>(),
+        "policy": policy(&upstream.policy),
+        "connect_timeout": time(upstream.connect_timeout),
+        "idle_timeout": time(upstream.idle_timeout),
+        "idle_connections": upstream.idle_connections,
+        "max_in_flight": upstream.max_in_flight,
+        "tcp_keepalive": time(upstream.tcp_keepalive),
+        "hedge": if upstream.hedge.enabled {
+            json!({ "floor": time(upstream.hedge.floor), "factor": upstream.hedge.factor })
+        } else {
+            json!(false)
+        },
+        "budget": { "floor": upstream.budget.floor, "ratio": upstream.budget.ratio },
+        "replay_body": size(upstream.replay_body),
+        "ejection": {
+            "failures": upstream.ejection.failures,
+            "errors": upstream.ejection.errors,
+            "time": time(upstream.ejection.time),
+            "panic": upstream.ejection.panic,
+        },
+        "probe": upstream.probe.as_ref().map_or_else(|| json!(false), probe),
+        "slow_start": time(upstream.slow_start),
+        "hold": time(upstream.hold),
+    })
+}
+
+fn policy(policy: &Policy) -> Value {
+    match policy {
+        Policy::LeastRequest => json!("least-request"),
+        Policy::RoundRobin => json!("round-robin"),
+        Policy::Random => json!("random"),
+        Policy::Hash(HashKey::ClientIp) => json!({ "hash": "client-ip" }),
+        Policy::Hash(HashKey::Path) => json!({ "hash": "path" }),
+        Policy::Hash(HashKey::Header(name)) => json!({ "hash": { "header": name.as_str() } }),
+        Policy::Hash(HashKey::Cookie(name)) => json!({ "hash": { "cookie": name } }),
+        Policy::Sticky { cookie, ttl } => json!({ "sticky": { "cookie": cookie, "ttl": time(*ttl) } }),
+    }
+}
+
+fn probe(probe: &Probe) -> Value {
+    let mut table = json!({
+        "interval": time(probe.interval),
+        "timeout": time(probe.timeout),
+        "unhealthy_after": probe.unhealthy_after,
+        "healthy_after": probe.healthy_after,
+    });
+    if let ProbeKind::Http {
+        path,
+        host,
+        status: (from, to),
+    } = &probe.kind
+    {
+        table["path"] = json!(path);
+        table["status"] = json!(format!("{from}-{to}"));
+        if let Some(host) = host {
+            table["host"] = json!(host);
+        }
+    }
+    table
+}
+
+fn timeouts(config: &Config) -> Value {
+    let timeouts = &config.timeouts;
+    json!({
+        "request_head": time(timeouts.request_head),
+        "keep_alive": time(timeouts.keep_alive),
+        "request_body_idle": time(timeouts.request_body_idle),
+        "response_write_idle": time(timeouts.response_write_idle),
+        "response_body_idle": time(timeouts.response_body_idle),
+        "tunnel_idle": time(timeouts.tunnel_idle),
+        "stop_delay": time(timeouts.stop_delay),
+        "stop_grace": time(timeouts.stop_grace),
+    })
+}
+
+fn limits(config: &Config) -> Value {
+    let limits = &config.limits;
+    let mut table = json!({
+        "connections": limits.connections,
+        "request_head": size(limits.request_head as u64),
+        "request_headers": limits.request_headers,
+        "request_body": bound(limits.request_body),
+        "requests_per_connection": limits.requests_per_connection,
+    });
+    if let Some(memory) = limits.memory {
+        table["memory"] = size(memory);
+    }
+    table
+}
+
+fn access_log(config: &Config) -> Value {
+    let log = &config.access_log;
+    let mut table = json!({
+        "format": match log.format {
+            AccessLogFormat::Json => "json",
+            AccessLogFormat::Clf => "clf",
+            AccessLogFormat::Off => "off",
+        },
+        "headers": log.headers.iter().map(HeaderName::as_str).collect::<Vec<_>>(),
+        "query": log.query,
+    });
+    if let Some(path) = &log.path {
+        table["path"] = json!(path.display().to_string());
+    }
+    table
+}
+
+/// The largest unit that leaves a whole number.
+fn time(time: Duration) -> Value {
+    let units = [
+        ("h", 3_600_000_000),
+        ("m", 60_000_000),
+        ("s", 1_000_000),
+        ("ms", 1000),
+        ("us", 1),
+    ];
+    let micros = time.as_micros();
+    let unit = units
+        .iter()
+        .find(|(_, unit)| micros >= *unit && micros.is_multiple_of(*unit));
+    json!(unit.map_or_else(
+        || "0s".to_owned(),
+        |(name, unit)| format!("{}{name}", micros / unit)
+    ))
+}
+
+fn size(bytes: u64) -> Value {
+    let units = [("GiB", 1_u64 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10), ("B", 1)];
+    let unit = units
+        .iter()
+        .find(|(_, unit)| bytes >= *unit && bytes.is_multiple_of(*unit));
+    json!(unit.map_or_else(
+        || "0B".to_owned(),
+        |(name, unit)| format!("{}{name}", bytes / unit)
+    ))
+}
+
+fn bound(bytes: u64) -> Value {
+    if bytes == 0 {
+        json!("unlimited")
+    } else {
+        size(bytes)
+    }
+}
+
+fn rooted(path: &str) -> &str {
+    if path.is_empty() { "/" } else { path }
+}
+
+/// The expression as it was written, without the anchors put around it.
+fn said(regex: &regex::Regex) -> &str {
+    regex
+        .as_str()
+        .strip_prefix("^(?:")
+        .and_then(|rest| rest.strip_suffix(")$"))
+        .unwrap_or(regex.as_str())
+}

@@ -1,0 +1,221 @@
+//! TOML as a tree in which everything knows its place, with `${VARIABLES}` replaced.
+//!
+//! The only file that names `toml`. What keys mean is not known here.
+
+use std::ops::Range;
+
+use toml::de::{DeTable, DeValue};
+
+use super::diagnostics::{At, Code, Diagnostics};
+use super::variables::{self, Environment};
+
+/// A value and where it stands.
+#[derive(Debug)]
+pub(super) struct Node {
+    pub(super) at: At,
+    pub(super) value: Value,
+}
+
+/// A value as TOML knows it.
+#[derive(Debug)]
+pub(super) enum Value {
+    Text(Text),
+    /// `None` when it does not fit 64 bits.
+    Whole(Option<i64>),
+    Fraction(f64),
+    Flag(bool),
+    Date,
+    List(Vec<Node>),
+    /// In the order of the file.
+    Table(Vec<(Key, Node)>),
+}
+
+/// A key and where it stands.
+#[derive(Clone, Debug)]
+pub(super) struct Key {
+    pub(super) at: At,
+    pub(super) name: String,
+}
+
+/// A string.
+#[derive(Clone, Debug)]
+pub(super) struct Text {
+    /// With its quotes.
+    pub(super) at: At,
+    /// What it says, variables replaced.
+    pub(super) value: String,
+    /// Where the value begins in the file when it stands there byte for byte.
+    verbatim: Option<usize>,
+    /// Names of the variables in it. Their contents may be secret: such a value is never shown.
+    pub(super) variables: Vec<String>,
+}
+
+impl Text {
+    /// The place of a part of the value, or of all of it when that cannot be told.
+    pub(super) fn part(&self, range: Option<Range<usize>>) -> At {
+        match (self.verbatim, range) {
+            (Some(from), Some(range)) => At {
+                start: from + range.start,
+                end: from + range.end,
+                ..self.at
+            },
+            _ => self.at,
+        }
+    }
+}
+
+impl Value {
+    /// For "expected …, found …".
+    pub(super) fn kind(&self) -> &'static str {
+        match self {
+            Self::Text(_) => "a text",
+            Self::Whole(_) => "a whole number",
+            Self::Fraction(_) => "a fraction",
+            Self::Flag(_) => "a boolean",
+            Self::Date => "a date",
+            Self::List(_) => "a list",
+            Self::Table(_) => "a table",
+        }
+    }
+}
+
+/// More syntax errors than this in one file say nothing new.
+const SYNTAX_ERRORS: usize = 20;
+
+/// The tree of a text, as far as it can be understood; what cannot is told to `problems`.
+pub(super) fn parse(
+    text: &str,
+    index: usize,
+    environment: Environment<'_>,
+    problems: &mut Diagnostics,
+) -> Node {
+    let (table, errors) = DeTable::parse_recoverable(text);
+    let mut lines = Vec::new();
+    for error in &errors {
+        let span = error.span().unwrap_or(0..0);
+        let at = At {
+            text: index,
+            start: span.start,
+            end: span.end,
+        };
+        let line = problems.locate(at).line;
+        // What follows an error on its line is mostly the same error again.
+        if lines.last() == Some(&line) || lines.len() == SYNTAX_ERRORS {
+            continue;
+        }
+        lines.push(line);
+        let problem = problems.error(Code::Syntax, at, error.message());
+        if let Some(help) = unquoted(text, span.start) {
+            problem.help(help);
+        }
+    }
+    let mut builder = Builder {
+        source: text,
+        index,
+        environment,
+        problems,
+    };
+    let at = builder.at(0..0);
+    Node {
+        at,
+        value: builder.table(table.get_ref()),
+    }
+}
+
+/// `to = app:12345`: the most common mistake deserves its answer.
+fn unquoted(text: &str, at: usize) -> Option<String> {
+    let at = text.floor_char_boundary(at);
+    let start = text[..at].rfind('\n').map_or(0, |newline| newline + 1);
+    let (key, value) = text[start..].lines().next()?.split_once('=')?;
+    let (key, value) = (key.trim(), value.split(" #").next()?.trim());
+    let bare = !value.is_empty()
+        && !value.contains(['"', '\'', '[', ']', '{', '}', ',', '\\'])
+        && !key.contains('#');
+    (bare && !variables::sensitive(key)).then(|| format!("a text needs quotes: `{key} = \"{value}\"`"))
+}
+
+struct Builder<'a> {
+    source: &'a str,
+    index: usize,
+    environment: Environment<'a>,
+    problems: &'a mut Diagnostics,
+}
+
+impl Builder<'_> {
+    fn at(&self, span: Range<usize>) -> At {
+        At {
+            text: self.index,
+            start: span.start,
+            end: span.end,
+        }
+    }
+
+    fn table(&mut self, table: &DeTable<'_>) -> Value {
+        let mut entries: Vec<_> = table
+            .iter()
+            .map(|(key, value)| {
+                let key = Key {
+                    at: self.at(key.span()),
+                    name: key.get_ref().to_string(),
+                };
+                (key, self.node(value.get_ref(), value.span()))
+            })
+            .collect();
+        entries.sort_by_key(|(key, _)| key.at.start);
+        Value::Table(entries)
+    }
+
+    fn node(&mut self, value: &DeValue<'_>, span: Range<usize>) -> Node {
+        let at = self.at(span);
+        let value = match value {
+            DeValue::String(text) => Value::Text(self.text(text, at)),
+            DeValue::Integer(number) => {
+                Value::Whole(i64::from_str_radix(number.as_str(), number.radix()).ok())
+            }
+            DeValue::Float(number) => Value::Fraction(number.as_str().parse().unwrap_or(f64::NAN)),
+            DeValue::Boolean(flag) => Value::Flag(*flag),
+            DeValue::Datetime(_) => Value::Date,
+            DeValue::Array(list) => Value::List(
+                list.iter()
+                    .map(|item| self.node(item.get_ref(), item.span()))
+                    .collect(),
+            ),
+            DeValue::Table(table) => self.table(table),
+        };
+        Node { at, value }
+    }
+
+    fn text(&mut self, value: &str, at: At) -> Text {
+        let raw = self.source.get(at.start..at.end).unwrap_or_default();
+        let quotes = if raw.starts_with("\"\"\"") || raw.starts_with("'''") {
+            3
+        } else {
+            1
+        };
+        let inner = raw.get(quotes..raw.len().saturating_sub(quotes));
+        let verbatim = (inner == Some(value)).then_some(at.start + quotes);
+        let mut text = Text {
+            at,
+            value: value.to_owned(),
+            verbatim,
+            variables: Vec::new(),
+        };
+        match variables::replace(value, self.environment) {
+            Ok(None) => {}
+            Ok(Some(replaced)) => {
+                text.value = replaced.value;
+                text.variables = replaced.names;
+                text.verbatim = None;
+            }
+            Err(wrongs) => {
+                for (code, wrong) in wrongs {
+                    let problem = self.problems.error(code, text.part(wrong.range), wrong.message);
+                    problem.help = wrong.help;
+                }
+                // Something that stands for the unknown: what is said about it later is not shown.
+                text.variables = vec![String::new()];
+            }
+        }
+        text
+    }
+}
