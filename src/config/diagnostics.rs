@@ -183,7 +183,7 @@ impl Diagnostics {
             group = group.element(Level::HELP.message(help));
         }
         let mut text = renderer.render(&[group]);
-        text.push('\n');
+        text.push_str("\n\n");
         text
     }
 
@@ -264,16 +264,14 @@ impl Diagnostics {
             .filter(|problem| problem.code == Code::Syntax)
             .map(text)
             .collect();
-        if !broken.is_empty() {
-            self.list.retain(|problem| {
-                let follows = match problem.code {
-                    Code::UnknownName | Code::Unused => true,
-                    Code::MissingKey => broken.contains(&text(problem)),
-                    _ => false,
-                };
-                !follows
-            });
-        }
+        let wrong = self.has_errors();
+        self.list.retain(|problem| match problem.code {
+            Code::UnknownName => broken.is_empty(),
+            Code::MissingKey => !broken.contains(&text(problem)),
+            // What is left out for its problems uses nothing.
+            Code::Unused => !wrong,
+            _ => true,
+        });
         self.sort();
     }
 

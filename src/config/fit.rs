@@ -13,13 +13,6 @@ use super::tree::{self, Node, Text, Value};
 use super::types::Size;
 use super::units;
 
-/// A value of the right type and where it stands.
-#[derive(Debug)]
-pub(super) struct Said {
-    pub(super) at: At,
-    pub(super) what: What,
-}
-
 /// A value of the right type.
 #[derive(Debug)]
 pub(super) enum What {
@@ -29,7 +22,7 @@ pub(super) enum What {
     Fraction(f64),
     Time(Duration),
     Size(u64),
-    List(Vec<Said>),
+    List(Vec<Self>),
     Table(Section),
 }
 
@@ -45,7 +38,7 @@ struct Entry {
     key: tree::Key,
     /// False when it was there but wrong: told already.
     right: bool,
-    value: Option<Said>,
+    value: Option<What>,
 }
 
 impl Section {
@@ -63,7 +56,6 @@ impl Section {
             .find(|entry| entry.key.name == key)?
             .value
             .take()
-            .map(|said| said.what)
     }
 
     /// Whether the key was there, right or wrong.
@@ -80,7 +72,7 @@ impl Section {
     }
 
     /// Every right value with its key, in the order of the file.
-    pub(super) fn into_entries(self) -> impl Iterator<Item = (tree::Key, Said)> {
+    pub(super) fn into_entries(self) -> impl Iterator<Item = (tree::Key, What)> {
         self.entries
             .into_iter()
             .filter_map(|entry| Some((entry.key, entry.value?)))
@@ -138,7 +130,7 @@ impl Section {
     /// The items of a list, or the one value that may stand for it.
     pub(super) fn list(&mut self, key: &str) -> Vec<What> {
         match self.take(key) {
-            Some(What::List(list)) => list.into_iter().map(|said| said.what).collect(),
+            Some(What::List(list)) => list,
             Some(one) => vec![one],
             None => Vec::new(),
         }
@@ -173,7 +165,7 @@ struct Fitting<'a> {
 
 impl Fitting<'_> {
     /// `key` names the value in messages and in the examples of help.
-    fn value(&mut self, node: Node, shape: &'static Shape, key: &str, path: &str) -> Option<Said> {
+    fn value(&mut self, node: Node, shape: &'static Shape, key: &str, path: &str) -> Option<What> {
         let Node { at, value } = node;
         let what = match (shape, value) {
             (Shape::Any(shapes), value) => {
@@ -210,10 +202,10 @@ impl Fitting<'_> {
             (Shape::Map { of, .. }, Value::Table(entries)) => What::Table(self.map(at, entries, of, path)),
             (shape, value) => return self.mismatch(at, &value, shape, key, path),
         };
-        Some(Said { at, what })
+        Some(what)
     }
 
-    fn list(&mut self, items: Vec<Node>, of: &'static Shape, key: &str, path: &str) -> Vec<Said> {
+    fn list(&mut self, items: Vec<Node>, of: &'static Shape, key: &str, path: &str) -> Vec<What> {
         let whole = items.len();
         let mut fitted = Vec::with_capacity(whole);
         for (index, item) in items.into_iter().enumerate() {
@@ -287,15 +279,25 @@ impl Fitting<'_> {
     fn unknown(&mut self, key: &tree::Key, value: &Value, table: &'static Table, path: &str) {
         let message = format!("unknown key `{}`{}", key.name, within(path));
         let problem = self.problems.error(Code::UnknownKey, key.at, message);
-        let known: Vec<_> = table.keys().map(|key| key.name).collect();
         let alias = table
             .aliases
             .iter()
             .find(|(other, _)| *other == key.name)
-            .map(|(_, ours)| *ours);
-        if let Some(ours) = alias.filter(|ours| known.contains(ours)) {
-            problem.label(format!("here it is called `{ours}`"));
-        } else if let Some(near) = suggest::nearest(&key.name, known.iter().copied()) {
+            .and_then(|(_, ours)| table.key(ours));
+        let fitting = table
+            .keys()
+            .filter(|key| takes(&key.shape, value))
+            .map(|key| key.name);
+        let homes = keys::homes().into_iter().find_map(|(home, table)| {
+            let keys = table
+                .keys()
+                .filter(|key| takes(&key.shape, value))
+                .map(|key| key.name);
+            suggest::nearest(&key.name, keys).map(|key| (home, key))
+        });
+        if let Some(ours) = alias {
+            problem.label(format!("here it is called `{}`", ours.name));
+        } else if let Some(near) = suggest::nearest(&key.name, fitting) {
             problem.label(format!("did you mean `{near}`?"));
         } else if keys::ROOT.key(&key.name).is_some() {
             problem.help(if path.is_empty() {
@@ -309,15 +311,17 @@ impl Fitting<'_> {
                     key.name
                 )
             });
-        } else if let Some(elsewhere) = keys::home(&key.name) {
-            problem.help(format!("`{}` belongs into {elsewhere}", key.name));
-        } else {
-            let kind = if matches!(value, Value::Table(_)) && path.is_empty() {
-                "tables and keys"
+        } else if let Some((home, near)) = homes {
+            problem.help(if near == key.name {
+                format!("`{near}` belongs into {home}")
             } else {
-                "keys"
-            };
-            problem.help(format!("known {kind}: {}", suggest::listed(&known)));
+                format!("did you mean `{near}`? It belongs into {home}")
+            });
+        } else if let Some(near) = suggest::nearest(&key.name, table.keys().map(|key| key.name)) {
+            problem.label(format!("did you mean `{near}`?"));
+        } else {
+            let known: Vec<_> = table.keys().map(|key| key.name).collect();
+            problem.help(format!("known keys: {}", suggest::listed(&known)));
         }
     }
 
@@ -328,7 +332,7 @@ impl Fitting<'_> {
         shape: &'static Shape,
         key: &str,
         path: &str,
-    ) -> Option<Said> {
+    ) -> Option<What> {
         // A list of tables spans pages; its header is told instead.
         let message = format!(
             "`{key}` takes {}, not {}{}",
@@ -489,7 +493,8 @@ fn remedy(value: &Value, shape: &Shape, key: &str, path: &str) -> Option<String>
             Some(format!("a duration has a unit: `{key} = \"{number}s\"`"))
         }
         Value::Whole(Some(number)) if any(&|shape: &Shape| matches!(shape, Shape::Size(_))) => Some(format!(
-            "a size has a unit: `{key} = \"{number}B\"`, or `\"{number}KiB\"`, `\"{number}MiB\"`"
+            "a size has a unit: `{key} = \"{}\"`",
+            units::sized(number.unsigned_abs())
         )),
         Value::Whole(Some(number)) if any(&|shape: &Shape| matches!(shape, Shape::Text(_))) => {
             let example = if key == "listen" || key == "address" {
@@ -538,14 +543,23 @@ fn within(path: &str) -> String {
     if path.is_empty() {
         " at the top level".to_owned()
     } else {
-        format!(" in {path}")
+        format!(" in {}", titled(path))
     }
 }
 
 /// The path without its last key, which the message has named already.
 fn outside(path: &str, key: &str) -> String {
     match path.strip_suffix(key).and_then(|path| path.strip_suffix('.')) {
-        Some(path) if !path.is_empty() => format!(" in {path}"),
+        Some(path) if !path.is_empty() => format!(" in {}", titled(path)),
         _ => String::new(),
+    }
+}
+
+/// `[dns]` as its header is written; routes by their names.
+fn titled(path: &str) -> String {
+    match path.split(['.', ' ']).next() {
+        Some("route" | "listener") if path.contains(' ') => path.to_owned(),
+        Some("route" | "listener") => format!("[[{path}]]"),
+        _ => format!("[{path}]"),
     }
 }

@@ -804,21 +804,22 @@ static ACCESS_LOG: Table = Table {
     aliases: &[("file", "path"), ("output", "path"), ("fields", "headers")],
 };
 
-/// Which table has this key, for those who wrote it elsewhere.
-pub(super) fn home(key: &str) -> Option<&'static str> {
-    let homes: [(&str, &Table); 9] = [
+/// Tables in which a key may belong that was written elsewhere, and what they are called.
+pub(super) fn homes() -> [(&'static str, &'static Table); 9] {
+    [
+        ("a `[[route]]` or `[defaults]`", &ROUTE_DEFAULTS),
         ("a `[[route]]`", &ROUTE),
-        ("`[defaults]` or an `[upstream.NAME]`", &DEFAULTS),
-        ("an `[upstream.NAME]`", &UPSTREAM),
+        ("an `[upstream.NAME]` or `[defaults]`", &UPSTREAM),
         ("`[timeouts]`", &TIMEOUTS),
         ("`[limits]`", &LIMITS),
         ("`[dns]`", &DNS),
         ("`[admin]`", &ADMIN),
         ("`[access_log]`", &ACCESS_LOG),
-        ("a `probe` of an `[upstream.NAME]`", &PROBE),
-    ];
-    homes
-        .iter()
-        .find(|(_, table)| table.key(key).is_some())
-        .map(|(home, _)| *home)
+        ("the `probe` of an `[upstream.NAME]`", &PROBE),
+    ]
 }
+
+static ROUTE_DEFAULTS: Table = Table {
+    keys: &[ROUTE_TUNING],
+    aliases: &[],
+};

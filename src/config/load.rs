@@ -67,21 +67,25 @@ impl Loaded {
 ///
 /// # Errors
 /// All errors (and warnings) when there is at least one error.
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "a source is used up: standard input can be read once"
+)]
 pub fn load(source: Source) -> Result<Loaded, Diagnostics> {
-    load_with(source, &|name| std::env::var_os(name))
+    load_with(&source, &|name| std::env::var_os(name))
 }
 
 /// [`load`] with another environment than the process's.
-pub(super) fn load_with(source: Source, environment: Environment<'_>) -> Result<Loaded, Diagnostics> {
+pub(super) fn load_with(source: &Source, environment: Environment<'_>) -> Result<Loaded, Diagnostics> {
     let mut reading = Reading::new(environment);
-    let text = match &source {
+    let text = match source {
         Source::Embedded => Ok(DEFAULT.to_owned()),
         Source::Text { text, .. } => Ok(text.clone()),
         Source::Stdin => io::read_to_string(io::stdin()),
         Source::File(path) => read_file(path),
     };
-    let text = text.map_err(|error| unreadable(&source, &error))?;
-    let main = match &source {
+    let text = text.map_err(|error| unreadable(source, &error))?;
+    let main = match source {
         Source::Embedded => reading.open_text("<default>", &text),
         Source::Text { name, .. } => reading.open_text(name, &text),
         Source::Stdin => reading.open_text("<stdin>", &text),
@@ -116,4 +120,37 @@ fn unreadable(source: &Source, error: &io::Error) -> Diagnostics {
 /// When an address is malformed.
 pub fn for_proxy(to: &str, listen: &str) -> Result<Config, Diagnostics> {
     meaning::for_proxy(to, listen)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test that fails may panic")]
+
+    use super::*;
+
+    #[test]
+    fn the_embedded_default_forwards_everything_to_app() {
+        let loaded = load(Source::Embedded).unwrap();
+        assert!(loaded.warnings.is_empty());
+        assert_eq!(loaded.config.listeners[0].name, ":2015");
+        assert_eq!(loaded.config.upstreams[0].name, "app:12345");
+        assert_eq!(loaded.config.routes[0].name, "/");
+        assert!(loaded.config.files.is_empty());
+    }
+
+    #[test]
+    fn a_proxy_needs_no_file() {
+        let config = for_proxy("web:80", "127.0.0.1:8080").unwrap();
+        assert_eq!(config.listeners[0].address.port(), 8080);
+        assert_eq!(for_proxy("web", ":0").unwrap_err().len(), 2);
+    }
+
+    #[test]
+    fn a_file_that_is_not_there_is_a_problem_without_a_place() {
+        let problems = load(Source::File(PathBuf::from("/nowhere.toml"))).unwrap_err();
+        assert_eq!(
+            problems.render(false),
+            "error: cannot read /nowhere.toml: there is no such file\n\n"
+        );
+    }
 }

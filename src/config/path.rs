@@ -14,7 +14,7 @@ impl FromStr for PathPattern {
         canonical(text)?;
         let bare = text.strip_suffix('/').unwrap_or(text);
         if !text.contains(['{', '}']) {
-            return Ok(Self::Prefix(bare.to_owned()));
+            return Ok(Self::Prefix(respelled(bare)));
         }
         let mut elements = Vec::new();
         let mut at = 1;
@@ -23,9 +23,9 @@ impl FromStr for PathPattern {
             if let Element::Capture(name) = &element
                 && elements.contains(&element)
             {
-                return Err(
-                    Malformed::new(format!("`{{{name}}}` stands there twice")).at(at..at + part.len())
-                );
+                return Err(Malformed::new(format!("`{{{name}}}` stands there twice"))
+                    .help("give one of them another name")
+                    .at(at..at + part.len()));
             }
             elements.push(element);
             at += part.len() + 1;
@@ -36,7 +36,7 @@ impl FromStr for PathPattern {
 
 fn element(part: &str) -> Result<Element, Malformed> {
     if !part.contains(['{', '}']) {
-        return Ok(Element::Literal(part.to_owned()));
+        return Ok(Element::Literal(respelled(part)));
     }
     let name = part
         .strip_prefix('{')
@@ -64,6 +64,9 @@ fn is_capture_name(name: &str) -> bool {
 /// Refuses what a canonical request path never is: it could not match anything.
 fn canonical(text: &str) -> Result<(), Malformed> {
     if !text.starts_with('/') {
+        if text.contains("://") {
+            return Err(Malformed::new("a path, not a URL").help("the host has a key of its own: `host`"));
+        }
         return Err(Malformed::new("a path begins with `/`").help(format!("write `/{text}`")));
     }
     if let Some(at) = text.find(['?', '#']) {
@@ -77,17 +80,70 @@ fn canonical(text: &str) -> Result<(), Malformed> {
         )
         .at(at..at + 2));
     }
-    if text.split('/').any(|part| part == "." || part == "..") {
+    if text
+        .split('/')
+        .map(respelled)
+        .any(|part| part == "." || part == "..")
+    {
         return Err(Malformed::new(
             "`.` and `..` never match: requests are made canonical first",
         ));
     }
-    match text.char_indices().find(|(_, char)| !is_path_char(*char)) {
-        Some((at, char)) => Err(Malformed::new(format!("{} cannot stand in a path", shown(char)))
+    if let Some((at, char)) = text.char_indices().find(|(_, char)| !is_path_char(*char)) {
+        return Err(Malformed::new(format!("{} cannot stand in a path", shown(char)))
             .help(format!("write it percent-encoded: `{}`", encoded(char)))
-            .at(at..at + char.len_utf8())),
-        None => Ok(()),
+            .at(at..at + char.len_utf8()));
     }
+    text.match_indices('%')
+        .try_for_each(|(at, _)| escape(&text[at..]).map_err(|wrong| wrong.shifted(at)))
+}
+
+/// Refuses escapes that are none, and those with which every request is refused.
+fn escape(text: &str) -> Result<(), Malformed> {
+    match escaped(text) {
+        None => Err(Malformed::new("`%` without two hexadecimal digits")
+            .help("a percent sign itself is `%25`")
+            .at(0..1)),
+        Some(byte) if matches!(byte, b'/' | b'\\') || byte.is_ascii_control() => {
+            let message =
+                format!("requests with `%{byte:02X}` are refused: servers disagree about what it means");
+            Err(Malformed::new(message).at(0..3))
+        }
+        Some(_) => Ok(()),
+    }
+}
+
+/// The byte that the escape at the beginning stands for.
+fn escaped(text: &str) -> Option<u8> {
+    let digits = text.strip_prefix('%')?.get(..2)?;
+    if !digits.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        return None;
+    }
+    u8::from_str_radix(digits, 16).ok()
+}
+
+/// The one spelling that requests have: no needless escapes, the others in upper case (RFC 3986 section 6.2.2).
+fn respelled(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(percent) = rest.find('%') {
+        out.push_str(&rest[..percent]);
+        rest = &rest[percent..];
+        match escaped(rest) {
+            Some(byte) if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) => {
+                out.push(char::from(byte))
+            }
+            Some(byte) => out.push_str(&format!("%{byte:02X}")),
+            None => {
+                out.push('%');
+                rest = &rest[1..];
+                continue;
+            }
+        }
+        rest = &rest[3..];
+    }
+    out.push_str(rest);
+    out
 }
 
 /// RFC 3986 section 3.3, `pchar` and `/`, and the braces of captures.
@@ -109,12 +165,16 @@ impl PathPattern {
     /// # Errors
     /// When it is not a path that a request can have.
     pub fn exact(text: &str) -> Result<Self, Malformed> {
+        if text == "*" {
+            // The target of `OPTIONS *` (RFC 9112 section 3.2.4).
+            return Ok(Self::Exact(text.to_owned()));
+        }
         canonical(text)?;
         match text.find(['{', '}']) {
             Some(at) => Err(Malformed::new("an exact path has no captures")
                 .help("use `path`")
                 .at(at..at + 1)),
-            None => Ok(Self::Exact(text.to_owned())),
+            None => Ok(Self::Exact(respelled(text))),
         }
     }
 

@@ -10,6 +10,8 @@ use super::{
     Policy, Probe, ProbeKind, Redirect, Rewrite, Route, Tasks, Upstream, ValuePattern,
 };
 
+use super::units::{sized, timed};
+
 /// Stands for every secret.
 pub const MASK: &str = "********";
 
@@ -327,34 +329,12 @@ fn access_log(config: &Config) -> Value {
     table
 }
 
-/// The largest unit that leaves a whole number.
 fn time(time: Duration) -> Value {
-    let units = [
-        ("h", 3_600_000_000),
-        ("m", 60_000_000),
-        ("s", 1_000_000),
-        ("ms", 1000),
-        ("us", 1),
-    ];
-    let micros = time.as_micros();
-    let unit = units
-        .iter()
-        .find(|(_, unit)| micros >= *unit && micros.is_multiple_of(*unit));
-    json!(unit.map_or_else(
-        || "0s".to_owned(),
-        |(name, unit)| format!("{}{name}", micros / unit)
-    ))
+    json!(timed(time))
 }
 
 fn size(bytes: u64) -> Value {
-    let units = [("GiB", 1_u64 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10), ("B", 1)];
-    let unit = units
-        .iter()
-        .find(|(_, unit)| bytes >= *unit && bytes.is_multiple_of(*unit));
-    json!(unit.map_or_else(
-        || "0B".to_owned(),
-        |(name, unit)| format!("{}{name}", bytes / unit)
-    ))
+    json!(sized(bytes))
 }
 
 fn bound(bytes: u64) -> Value {

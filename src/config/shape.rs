@@ -23,13 +23,13 @@ pub(super) enum Shape {
     /// A text with a number and a unit.
     Size(Zero),
     /// Any number of these.
-    List(&'static Shape),
+    List(&'static Self),
     /// Known keys.
     Table(&'static Table),
     /// Keys of the user's choice.
-    Map { key: &'static str, of: &'static Shape },
+    Map { key: &'static str, of: &'static Self },
     /// One of these, told apart by their TOML type.
-    Any(&'static [Shape]),
+    Any(&'static [Self]),
 }
 
 /// What nothing means.

@@ -78,6 +78,37 @@ pub fn duration(text: &str) -> Result<Duration, Malformed> {
     }
 }
 
+/// A size in the largest unit that leaves a whole number.
+pub(super) fn sized(bytes: u64) -> String {
+    let units = [("GiB", 1_u64 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10), ("B", 1)];
+    let unit = units
+        .iter()
+        .find(|(_, unit)| bytes >= *unit && bytes.is_multiple_of(*unit));
+    unit.map_or_else(
+        || "0B".to_owned(),
+        |(name, unit)| format!("{}{name}", bytes / unit),
+    )
+}
+
+/// A duration in the largest unit that leaves a whole number.
+pub(super) fn timed(time: Duration) -> String {
+    let units = [
+        ("h", 3_600_000_000),
+        ("m", 60_000_000),
+        ("s", 1_000_000),
+        ("ms", 1000),
+        ("us", 1),
+    ];
+    let micros = time.as_micros();
+    let unit = units
+        .iter()
+        .find(|(_, unit)| micros >= *unit && micros.is_multiple_of(*unit));
+    unit.map_or_else(
+        || "0s".to_owned(),
+        |(name, unit)| format!("{}{name}", micros / unit),
+    )
+}
+
 /// `200-399`, both bounds included.
 pub(super) fn statuses(text: &str) -> Result<(u16, u16), Malformed> {
     let status = |text: &str| {

@@ -62,14 +62,14 @@ pub(super) fn edits(
         }
         edits
             .set
-            .extend(value(&name, said.what, reading).map(|value| (name, value)));
+            .extend(value(&name, said, reading).map(|value| (name, value)));
     }
     for (key, said) in section.section("add").into_iter().flat_map(Section::into_entries) {
         let Some(name) = editable(&key.name, key.at, direction, reading) else {
             continue;
         };
-        let lines = match said.what {
-            What::List(list) => list.into_iter().map(|said| said.what).collect(),
+        let lines = match said {
+            What::List(list) => list,
             one => vec![one],
         };
         for line in lines {

@@ -67,7 +67,7 @@ fn method(text: &Text, reading: &mut Reading<'_>) -> Option<Method> {
         let help = format!("write `\"{upper}\"`");
         return reading.invalid(
             text.at,
-            "methods are case-sensitive, and this one is upper case",
+            "methods are case-sensitive, and all common ones are upper case",
             help,
         );
     }
@@ -108,7 +108,7 @@ pub(super) fn headers(table: &mut Section, reading: &mut Reading<'_>) -> Vec<(He
                 .error(Code::Duplicate, key.at, message)
                 .help("header names ignore case; name it once");
         }
-        headers.extend(condition(said.what, reading).map(|condition| (name, condition)));
+        headers.extend(condition(said, reading).map(|condition| (name, condition)));
     }
     headers
 }
@@ -116,7 +116,7 @@ pub(super) fn headers(table: &mut Section, reading: &mut Reading<'_>) -> Vec<(He
 pub(super) fn query(table: &mut Section, reading: &mut Reading<'_>) -> Vec<(String, ValuePattern)> {
     let mut query = Vec::new();
     for (key, said) in table.section("query").into_iter().flat_map(Section::into_entries) {
-        query.extend(condition(said.what, reading).map(|condition| (key.name, condition)));
+        query.extend(condition(said, reading).map(|condition| (key.name, condition)));
     }
     query
 }

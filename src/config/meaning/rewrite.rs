@@ -102,7 +102,7 @@ fn whole(pattern: &PathPattern) -> Option<String> {
 /// A path without captures and without the slash at its end.
 fn plain(text: &Text) -> Result<String, Malformed> {
     // An exact path has no captures.
-    PathPattern::exact(&text.value).map(|_| text.value.trim_end_matches('/').to_owned())
+    PathPattern::exact(&text.value).map(|path| path.to_string().trim_end_matches('/').to_owned())
 }
 
 /// A prefix that every request of this route has.

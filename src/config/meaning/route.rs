@@ -17,8 +17,8 @@ use crate::config::{Action, Authority, Forward, Host, PathPattern, Rewrite, Rout
 pub(super) struct Set {
     tuning: Tuning,
     routes: Vec<(Route, At)>,
-    /// Given names and where they stand.
-    names: HashMap<String, usize>,
+    /// Given names, and where they stand as `file:line`.
+    names: HashMap<String, String>,
 }
 
 impl Set {
@@ -39,7 +39,7 @@ impl Set {
     ) {
         let at = table.at;
         let place = reading.place(at);
-        let name = self.name(&mut table, place.line, reading);
+        let name = self.name(&mut table, reading);
         let hosts = matching::hosts(&mut table, reading);
         let path = matching::path(&mut table, reading);
         let methods = matching::methods(&mut table, reading);
@@ -72,7 +72,7 @@ impl Set {
         self.routes.push((route, at));
     }
 
-    fn name(&mut self, table: &mut Section, line: usize, reading: &mut Reading<'_>) -> Option<String> {
+    fn name(&mut self, table: &mut Section, reading: &mut Reading<'_>) -> Option<String> {
         let text = table.text("name")?;
         if text.value.trim().is_empty() {
             return reading.invalid(
@@ -84,14 +84,15 @@ impl Set {
         match self.names.entry(text.value.clone()) {
             Entry::Occupied(first) => {
                 let message = format!("there are two routes called \"{}\"", first.key());
-                let help = format!("rename one of them; the first is in line {}", first.get());
+                let help = format!("rename one of them; the first is at {}", first.get());
                 reading
                     .problems
                     .error(Code::Duplicate, text.at, message)
                     .help(help);
             }
             Entry::Vacant(vacant) => {
-                vacant.insert(line);
+                let place = reading.problems.locate(text.at);
+                vacant.insert(format!("{}:{}", place.file, place.line));
             }
         }
         Some(text.value)
@@ -113,24 +114,27 @@ impl Set {
 }
 
 /// The name, or the name with `#2`, `#3`, … when it is taken.
-fn unused(name: &str, names: &mut HashMap<String, usize>) -> String {
+fn unused(name: &str, names: &mut HashMap<String, String>) -> String {
     let mut candidate = name.to_owned();
     let mut number = 2;
     while names.contains_key(&candidate) {
         candidate = format!("{name}#{number}");
         number += 1;
     }
-    names.insert(candidate.clone(), 0);
+    names.insert(candidate.clone(), String::new());
     candidate
 }
 
-/// A name made of host and path: `api.example.com/orders`.
+/// A name made of host and path: `api.example.com/orders`. Exact paths and expressions are told apart by the
+/// signs that other gateways use for them.
 fn made(route: &Route) -> String {
-    let host = match route.hosts.first() {
-        Some(host) => host.to_string(),
-        None => String::new(),
+    let host = route.hosts.first().map(ToString::to_string).unwrap_or_default();
+    let sign = match route.path {
+        PathPattern::Exact(_) => "=",
+        PathPattern::Regex(_) => "~",
+        PathPattern::Prefix(_) | PathPattern::Template(_) => "",
     };
-    format!("{host}{}", route.path)
+    format!("{host}{sign}{}", route.path)
 }
 
 /// What `to`, `redirect` and all that belongs to them say.

@@ -53,7 +53,7 @@ impl Set {
     /// Reads the tables of one document.
     pub(super) fn read(&mut self, tables: Section, reading: &mut Reading<'_>) {
         for (key, said) in tables.into_entries() {
-            let What::Table(mut table) = said.what else {
+            let What::Table(mut table) = said else {
                 continue;
             };
             let itself = key.name.parse::<Authority>().ok();
