@@ -82,7 +82,8 @@ clean_up() {
   trap - EXIT
   trap '' INT TERM
   if [ -n "$KEEP" ]; then
-    say "kept: DOCKER_HOST=${DOCKER_HOST:-} docker stack ps $STACK; the rest is in $WORK"
+    say "kept: export DOCKER_HOST=${DOCKER_HOST:-}; docker stack ps $STACK"
+    [ -z "$ENGINE_OURS" ] || say "to stop that engine: kill \$(cat $WORK/dockerd.pid); rm -r $WORK"
     exit "$status"
   fi
   say "cleaning up"

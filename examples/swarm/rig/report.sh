@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # What was found: on the terminal as it comes, in a Markdown table at the end.
 
-# target, scenario, verdict, measured; tab-separated.
+# target, scenario, verdict, measured, the first problem; tab-separated.
 RESULTS=$WORK/results.tsv
 : >"$RESULTS"
 
@@ -19,7 +19,7 @@ try() {
   fi
   "scenario_$SCENARIO"
   [ "${#PROBLEMS[@]}" = 0 ] || verdict=FAIL
-  printf '%s\t%s\t%s\t%s\n' "$TARGET" "$SCENARIO" "$verdict" "$MEASURED" >>"$RESULTS"
+  printf '%s\t%s\t%s\t%s\t%s\n' "$TARGET" "$SCENARIO" "$verdict" "$MEASURED" "${PROBLEMS[0]:-}" >>"$RESULTS"
   printf '%-4s  %-13s  %s\n      required: %s\n      measured: %s\n' \
     "$verdict" "$TARGET" "$SCENARIO" "$(required "$SCENARIO")" "$MEASURED"
   for one in "${PROBLEMS[@]}"; do
@@ -45,7 +45,7 @@ report_table() {
 
 report_cell() {
   awk -F '\t' -v target="$1" -v scenario="$2" '
-    $1 == target && $2 == scenario { cell = "**" $3 "** " $4 }
+    $1 == target && $2 == scenario { cell = "**" $3 "** " $4 ($5 == "" ? "" : " (" $5 ")") }
     END { print cell == "" ? "–" : cell }' "$RESULTS"
 }
 

@@ -89,10 +89,11 @@ scenario_scale() {
   for task in "${!ready[@]}"; do
     [[ " ${old[*]} " != *" $task "* ]] || continue
     served=$(first_answer_ms "$task")
-    served=$((${served:-0} - ready[$task]))
+    # A task that never answered is as late as the run is long.
+    served=$((${served:-$(now_ms)} - ready[$task]))
     slowest=$((served > slowest ? served : slowest))
   done
-  measured "new ones served after $slowest ms"
+  measured "new ones serve within $slowest ms"
   [ "$slowest" -le 2000 ] || problem "a new task first answered $slowest ms after its start"
   [ "${#ready[@]}" = 6 ] || problem "${#ready[@]} tasks were seen, not 6"
 }
