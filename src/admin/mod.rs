@@ -1,16 +1,48 @@
 //! Asks and commands a running gateway over HTTP, on an address of its own that no route leads to.
+//!
+//! Runs on the control runtime. Answers from what others keep; keeps nothing itself.
 
+use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
-use tokio::net::TcpListener;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::task::JoinSet;
+use tokio::time;
 
 use crate::reload;
 use crate::shutdown::Life;
 use crate::snapshot::Live;
 use crate::telemetry::metrics::Metrics;
+
+mod api;
+mod guard;
+mod scrape;
+mod view;
+
+/// Connections at a time; more wait to be accepted.
+const CONNECTIONS: usize = 64;
+
+/// Bytes of a request head.
+const HEAD: usize = 16 * 1024;
+
+/// For a request head, and for an idle connection.
+const HEAD_TIME: Duration = Duration::from_secs(30);
+
+/// A connection is asked to end after this time …
+const CONNECTION_TIME: Duration = Duration::from_secs(300);
+
+/// … and cut after this time more: its client does not read.
+const CUT_TIME: Duration = Duration::from_secs(30);
+
+/// After an accept that failed for want of files or memory.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// What the API speaks of.
 pub struct State {
@@ -52,9 +84,43 @@ impl Server {
         self.address
     }
 
-    /// Serves until dropped.
+    /// Serves until dropped; the connections end with it.
     pub async fn serve(self, state: Arc<State>) {
-        let _state = state;
-        while self.listener.accept().await.is_ok() {}
+        let permits = Arc::new(Semaphore::new(CONNECTIONS));
+        let mut connections = JoinSet::new();
+        loop {
+            // A permit first: what cannot be served waits in the kernel's queue.
+            let permit = Arc::clone(&permits).acquire_owned().await;
+            match self.listener.accept().await {
+                Ok((stream, peer)) => {
+                    connections.spawn(serve(stream, peer, Arc::clone(&state), permit.ok()));
+                }
+                Err(error) => {
+                    tracing::warn!(%error, "admin: cannot accept");
+                    time::sleep(ACCEPT_PAUSE).await;
+                }
+            }
+            while connections.try_join_next().is_some() {}
+        }
     }
+}
+
+async fn serve(stream: TcpStream, peer: SocketAddr, state: Arc<State>, permit: Option<OwnedSemaphorePermit>) {
+    let service = service_fn(|request: http::Request<hyper::body::Incoming>| {
+        let state = Arc::clone(&state);
+        async move { Ok::<_, Infallible>(api::answer(&state, peer.ip(), &request.into_parts().0).await) }
+    });
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD_TIME)
+        .max_buf_size(HEAD)
+        .serve_connection(TokioIo::new(stream), service);
+    tokio::pin!(connection);
+    let ended = time::timeout(CONNECTION_TIME, connection.as_mut()).await;
+    if ended.is_err() {
+        connection.as_mut().graceful_shutdown();
+        // What is left is cut: that is the limit's purpose.
+        let _ = time::timeout(CUT_TIME, connection).await;
+    }
+    drop(permit);
 }

@@ -14,11 +14,17 @@ use crate::config::{self, Loaded, Source};
 
 mod ask;
 mod check;
+mod demo;
 mod explain;
 mod healthcheck;
+mod logs;
+mod proxy;
 mod reload;
+mod report;
 mod routes;
+mod run;
 mod schema;
+mod signals;
 mod version;
 
 /// Where a configuration is looked for, in this order, before the embedded one is taken.
@@ -35,14 +41,23 @@ Every option can be given as an environment variable; its name stands beside it.
 
 /// An API gateway for services found by DNS, Docker Swarm first.
 #[derive(Debug, Parser)]
-#[command(name = "gatewit", version, after_help = AFTER_HELP)]
+#[command(name = "gatewit", version, after_help = AFTER_HELP, args_conflicts_with_subcommands = true)]
 struct Cli {
     #[command(subcommand)]
-    command: Command,
+    command: Option<Command>,
+
+    #[command(flatten)]
+    run: run::Args,
 }
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Run a gateway (this is what happens without a command)
+    Run(run::Args),
+    /// Run a gateway that sends everything to one place, without a configuration file
+    Proxy(proxy::Args),
+    /// See it work: services, DNS and gateway on this machine alone
+    Demo(demo::Args),
     /// Check a configuration, without starting anything
     Check(check::Args),
     /// Print the JSON Schema of the configuration, for editors
@@ -127,7 +142,10 @@ pub fn main() -> ExitCode {
             return exit.into();
         }
     };
-    let exit = match cli.command {
+    let exit = match cli.command.unwrap_or(Command::Run(cli.run)) {
+        Command::Run(args) => run::run(&args),
+        Command::Proxy(args) => proxy::run(&args),
+        Command::Demo(args) => demo::run(&args),
         Command::Check(args) => check::run(&args),
         Command::Schema(args) => schema::run(&args),
         Command::Routes(args) => routes::run(&args),

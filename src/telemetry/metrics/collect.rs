@@ -22,7 +22,7 @@ use crate::telemetry::Flag;
 pub struct Family {
     /// Without prefix and without `_total`.
     pub name: &'static str,
-    /// One line.
+    /// One line, without a full stop.
     pub help: &'static str,
     /// What the values mean.
     pub kind: Kind,
@@ -61,7 +61,8 @@ impl Collector for Extra {
                 Kind::Counter => MetricType::Counter,
                 Kind::Gauge => MetricType::Gauge,
             };
-            let mut encoder = encoder.encode_descriptor(family.name, family.help, None, kind)?;
+            let mut encoder =
+                encoder.encode_descriptor(family.name, &format!("{}.", family.help), None, kind)?;
             for sample in &family.samples {
                 let labelled = encoder.encode_family(&sample.labels)?;
                 match family.kind {
@@ -133,7 +134,7 @@ impl Sum {
         self.encode_upstreams(&mut encoder)?;
         let mut routes = encoder.encode_descriptor(
             "requests_in_flight",
-            "Exchanges that have begun and not ended",
+            "Exchanges that have begun and not ended.",
             None,
             MetricType::Gauge,
         )?;
@@ -144,7 +145,7 @@ impl Sum {
         }
         let mut flags = encoder.encode_descriptor(
             "answers",
-            "Exchanges that the gateway answered by itself or cut short, by reason",
+            "Exchanges that the gateway answered by itself or cut short, by reason.",
             None,
             MetricType::Counter,
         )?;
@@ -156,13 +157,13 @@ impl Sum {
 
     fn encode_exchanges(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
         let mut requests =
-            encoder.encode_descriptor("requests", "Exchanges ended", None, MetricType::Counter)?;
+            encoder.encode_descriptor("requests", "Exchanges ended.", None, MetricType::Counter)?;
         for (key, total) in &self.exchanges {
             counter(requests.encode_family(key)?, total.count())?;
         }
         let mut durations = encoder.encode_descriptor(
             "request_duration_seconds",
-            "From request head to the end of the response",
+            "From request head to the end of the response.",
             None,
             MetricType::Histogram,
         )?;
@@ -182,7 +183,7 @@ impl Sum {
         };
         let mut sizes = encoder.encode_descriptor(
             "request_body_bytes",
-            "Bytes of request bodies read",
+            "Bytes of request bodies read.",
             None,
             MetricType::Counter,
         )?;
@@ -191,7 +192,7 @@ impl Sum {
         }
         let mut sizes = encoder.encode_descriptor(
             "response_body_bytes",
-            "Bytes of response bodies handed to connections",
+            "Bytes of response bodies handed to connections.",
             None,
             MetricType::Counter,
         )?;
@@ -204,7 +205,7 @@ impl Sum {
     fn encode_upstreams(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
         let mut durations = encoder.encode_descriptor(
             "upstream_duration_seconds",
-            "From the start of the last attempt to its response head",
+            "From the start of the last attempt to its response head.",
             None,
             MetricType::Histogram,
         )?;
@@ -217,13 +218,13 @@ impl Sum {
         }
         let overhead = encoder.encode_descriptor(
             "gateway_overhead_seconds",
-            "From request head to response head, without the time spent waiting for endpoints",
+            "From request head to response head, without the time spent waiting for endpoints.",
             None,
             MetricType::Histogram,
         )?;
         histogram(overhead, Scale::Fine, &self.overhead)?;
         let mut retries =
-            encoder.encode_descriptor("retries", "Attempts after the first", None, MetricType::Counter)?;
+            encoder.encode_descriptor("retries", "Attempts after the first.", None, MetricType::Counter)?;
         for ((upstream, reason), count) in &self.retries {
             let labels = [("upstream", &**upstream), ("reason", reason.name())];
             counter(retries.encode_family(&labels)?, *count)?;

@@ -1,0 +1,127 @@
+//! `gatewit run`: a gateway from its start to its end, as the signals say.
+
+use std::error::Error;
+use std::future;
+use std::num::NonZeroUsize;
+
+use super::logs::LogArgs;
+use super::report::Report;
+use super::signals::{Order, Signals};
+use super::{ConfigArgs, Exit};
+use crate::config::{Config, Source};
+use crate::gateway::{self, Options, Running, Stopped};
+use crate::reload::Trigger;
+use crate::telemetry::logs::DEFAULT_FILTER;
+
+/// What `run` takes.
+#[derive(clap::Args, Debug)]
+pub(super) struct Args {
+    #[command(flatten)]
+    config: ConfigArgs,
+
+    #[command(flatten)]
+    serving: ServingArgs,
+}
+
+/// What everything that serves takes.
+#[derive(clap::Args, Clone, Debug)]
+pub(super) struct ServingArgs {
+    /// Threads that serve requests [default: one for each core]
+    #[arg(long, env = "GATEWIT_WORKERS", value_name = "N")]
+    workers: Option<NonZeroUsize>,
+
+    #[command(flatten)]
+    pub(super) logs: LogArgs,
+}
+
+/// Runs until a signal ends it.
+pub(super) fn run(args: &Args) -> Exit {
+    let source = args.config.source();
+    match args.config.load() {
+        Ok(loaded) => forever(loaded.config, source, &args.serving),
+        Err(exit) => exit,
+    }
+}
+
+/// The same for a configuration that is there already.
+pub(super) fn forever(config: Config, source: Source, args: &ServingArgs) -> Exit {
+    let logs = match args.logs.start(DEFAULT_FILTER) {
+        Ok(logs) => logs,
+        Err(exit) => return exit,
+    };
+    let exit = on_control_runtime(async {
+        let report = Report::of(&config);
+        let options = Options {
+            config,
+            source,
+            workers: args.workers,
+        };
+        let served = serve(options, async |running: &Running| {
+            report.show(running);
+            future::pending().await
+        });
+        served.await.unwrap_or_else(|error| cannot_start(&error))
+    });
+    logs.stop();
+    exit
+}
+
+/// The runtime of everything that is slow or shared; the workers have their own.
+pub(super) fn on_control_runtime(work: impl Future<Output = Exit>) -> Exit {
+    match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime.block_on(work),
+        Err(error) => cannot_start(&error),
+    }
+}
+
+/// Starts a gateway, lets it run until `work` ends or a signal says so, and stops it.
+pub(super) async fn serve(
+    options: Options,
+    work: impl AsyncFnOnce(&Running) -> Exit,
+) -> Result<Exit, gateway::Error> {
+    let mut signals = Signals::listen()?;
+    let running = gateway::start(options).await?;
+    let exit = tokio::select! {
+        exit = work(&running) => exit,
+        () = obey(&mut signals, &running) => Exit::Ok,
+    };
+    Ok(tokio::select! {
+        stopped = running.stop() => match stopped {
+            Stopped::Clean => exit,
+            Stopped::Cut(_) => Exit::Failed,
+        },
+        // Nobody waits any longer: the process ends, and all that it does with it.
+        () = signals.stop() => {
+            tracing::warn!("stopped at once by a second signal");
+            Exit::Failed
+        }
+    })
+}
+
+/// Until a signal asks to stop.
+async fn obey(signals: &mut Signals, running: &Running) {
+    loop {
+        match signals.next().await {
+            Order::Stop => return,
+            // Its outcome is logged where it is made.
+            Order::Reload => drop(running.reload().reload(Trigger::Signal).await),
+            Order::Reopen => running.reopen_logs(),
+        }
+    }
+}
+
+fn cannot_start(error: &dyn Error) -> Exit {
+    tracing::error!(error = chain(error), "gatewit does not start");
+    Exit::Failed
+}
+
+/// An error with its causes.
+pub(super) fn chain(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text = format!("{text}: {error}");
+        cause = error.source();
+    }
+    text
+}
