@@ -134,7 +134,8 @@ impl<'a> Field<'a> {
         let first = self.next(grade)?;
         let second = (0..DRAWS)
             .filter_map(|_| self.drawn(self.wheel.at(fastrand::u64(..)), grade))
-            .find(|endpoint| endpoint.id() != first.id());
+            .find(|endpoint| endpoint.id() != first.id())
+            .or_else(|| self.scan(grade));
         Some(
             second
                 .filter(|second| self.load(second) < self.load(first))
