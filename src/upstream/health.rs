@@ -65,8 +65,11 @@ impl Health {
         self.cause.is_some() && (before.cause.is_none() || self.until != before.until)
     }
 
-    /// What is left of an ejection's time.
+    /// What is left of an ejection's time; nothing when it does not end by time.
     pub(super) fn remaining(self, now: Moment) -> Duration {
+        if self.cause == Some(Cause::Connect) {
+            return Duration::ZERO;
+        }
         Duration::from_millis(self.until.saturating_sub(now.millis()))
     }
 

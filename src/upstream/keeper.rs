@@ -27,6 +27,9 @@ pub(super) const PERIOD: Duration = Duration::from_secs(1);
 /// An endpoint younger than this that refuses connections may just be starting: it is asked twice as often.
 const YOUTH: Duration = Duration::from_secs(30);
 
+/// Probes are never further apart, whatever was configured.
+const LONGEST_WAIT: Duration = Duration::from_hours(24);
+
 /// Checks in flight for one upstream.
 const MOST_CHECKS: usize = 64;
 
@@ -111,9 +114,10 @@ pub(super) async fn keep(upstream: Arc<Upstream>, period: Duration) {
             () = keeper.upstream.changed.notified() => keeper.renew(),
             _ = ticks.tick() => keeper.renew(),
             Some(verdict) = keeper.checks.join_next() => {
-                // A check that panicked has no verdict; its endpoint is asked again after its file is renewed.
-                if let Ok(verdict) = verdict {
-                    keeper.judge(&verdict);
+                match verdict {
+                    Ok(verdict) => keeper.judge(&verdict),
+                    // It panicked, and with it went whose check it was: all begin anew.
+                    Err(_) => keeper.files.clear(),
                 }
             }
         }
@@ -147,7 +151,8 @@ enum Check {
 struct Verdict {
     endpoint: Arc<Endpoint>,
     check: Check,
-    passed: bool,
+    /// `None`: this side could not even try.
+    passed: Option<bool>,
 }
 
 impl Keeper {
@@ -206,7 +211,11 @@ impl Keeper {
         file.busy = true;
         match (check, self.upstream.config.probe.clone()) {
             (Check::Probe, Some(settings)) => {
-                file.next_probe = now + settings.interval.mul_f64(0.9 + 0.2 * fastrand::f64());
+                file.next_probe = now
+                    + settings
+                        .interval
+                        .min(LONGEST_WAIT)
+                        .mul_f64(0.9 + 0.2 * fastrand::f64());
                 self.checks.spawn(async move {
                     let passed = probe(endpoint.address(), &settings.kind, settings.timeout).await;
                     Verdict {
@@ -236,14 +245,14 @@ impl Keeper {
             return;
         };
         file.busy = false;
+        let Some(passed) = verdict.passed else { return };
         match (verdict.check, &self.upstream.config.probe) {
             (Check::Probe, Some(settings)) => {
-                file.count(verdict.passed);
-                let verdict = verdict.passed.then(|| settings.kind.clone());
+                file.count(passed);
                 let unhealthy = file.opinion(settings);
-                self.note_probe(endpoint, verdict.as_ref(), unhealthy);
+                self.note_probe(endpoint, passed.then_some(&settings.kind), unhealthy);
             }
-            _ => self.note_knock(endpoint, verdict.passed),
+            _ => self.note_knock(endpoint, passed),
         }
     }
 

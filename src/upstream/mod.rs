@@ -123,8 +123,9 @@ pub enum Error {
     Tried,
 }
 
-/// How an attempt failed at the connection level. Each counts towards ejection; a failure that is no fault of the
-/// endpoint (a client that went away, an idle connection that it had closed before it was used) is not to be told.
+/// How an attempt failed at the connection level. Each counts towards ejection, so a failure that is no fault of
+/// the endpoint is not to be told: a client that went away, an idle connection that had been closed before it was
+/// used, no file descriptor left on this side.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub enum Failure {
     /// No connection: refused, unreachable, or not in time.

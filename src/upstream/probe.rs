@@ -1,5 +1,6 @@
 //! Knocking at an endpoint from the control task. When to knock and what follows is decided in `keeper`.
 
+use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -9,6 +10,7 @@ use http::{Request, StatusCode};
 use http_body_util::Empty;
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
+use rustix::io::Errno;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
@@ -17,13 +19,31 @@ use crate::config::ProbeKind;
 /// A bare connection must be there within this.
 pub(super) const KNOCK_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// Whether a TCP connection is accepted.
-pub(super) async fn knock(address: SocketAddr, limit: Duration) -> bool {
-    matches!(timeout(limit, TcpStream::connect(address)).await, Ok(Ok(_)))
+/// Whether a TCP connection is accepted; `None` when this side could not even try.
+pub(super) async fn knock(address: SocketAddr, limit: Duration) -> Option<bool> {
+    match timeout(limit, TcpStream::connect(address)).await {
+        Ok(Err(error)) if is_ours(&error) => None,
+        Ok(connected) => Some(connected.is_ok()),
+        Err(_) => Some(false),
+    }
 }
 
-/// Whether the endpoint is healthy as the configuration defines it.
-pub(super) async fn probe(address: SocketAddr, kind: &ProbeKind, limit: Duration) -> bool {
+/// Out of file descriptors, memory or ports: no reason to judge a peer.
+fn is_ours(error: &io::Error) -> bool {
+    let ours = [
+        Errno::MFILE,
+        Errno::NFILE,
+        Errno::NOBUFS,
+        Errno::NOMEM,
+        Errno::ADDRNOTAVAIL,
+    ];
+    error
+        .raw_os_error()
+        .is_some_and(|code| ours.contains(&Errno::from_raw_os_error(code)))
+}
+
+/// Whether the endpoint is healthy as the configuration defines it; `None` when this side could not even try.
+pub(super) async fn probe(address: SocketAddr, kind: &ProbeKind, limit: Duration) -> Option<bool> {
     match kind {
         ProbeKind::Tcp => knock(address, limit).await,
         ProbeKind::Http {
@@ -31,29 +51,35 @@ pub(super) async fn probe(address: SocketAddr, kind: &ProbeKind, limit: Duration
             host,
             status: (low, high),
         } => {
-            let answer = timeout(limit, ask(address, path, host.as_deref())).await;
-            matches!(answer, Ok(Some(status)) if (*low..=*high).contains(&status.as_u16()))
+            let healthy = |status: StatusCode| (*low..=*high).contains(&status.as_u16());
+            match timeout(limit, ask(address, path, host.as_deref())).await {
+                Ok(Err(Some(error))) if is_ours(&error) => None,
+                Ok(answer) => Some(answer.is_ok_and(healthy)),
+                Err(_) => Some(false),
+            }
         }
     }
 }
 
-/// `GET path`; the status of the answer. The body is not read.
-async fn ask(address: SocketAddr, path: &str, host: Option<&str>) -> Option<StatusCode> {
-    let stream = TcpStream::connect(address).await.ok()?;
-    let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.ok()?;
+/// `GET path`; the status of the answer, or why there was no connection. The body is not read.
+async fn ask(address: SocketAddr, path: &str, host: Option<&str>) -> Result<StatusCode, Option<io::Error>> {
+    let stream = TcpStream::connect(address).await?;
+    let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(|_| None)?;
     let request = Request::get(path)
         .header(HOST, host.map_or_else(|| address.to_string(), str::to_owned))
         .header(USER_AGENT, "gatewit-probe")
         .header(CONNECTION, "close")
         .body(Empty::<Bytes>::new())
-        .ok()?;
+        .map_err(|_| None)?;
     tokio::pin!(connection);
     let answer = sender.send_request(request);
     tokio::pin!(answer);
     tokio::select! {
         biased;
-        answer = &mut answer => answer.ok().map(|answer| answer.status()),
+        answer = &mut answer => answer,
         // A connection that ended has handed its answer over, or none will come.
-        _ = &mut connection => answer.await.ok().map(|answer| answer.status()),
+        _ = &mut connection => answer.await,
     }
+    .map(|answer| answer.status())
+    .map_err(|_| None)
 }

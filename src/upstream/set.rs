@@ -21,6 +21,9 @@ use crate::config::{self, Host};
 /// Names are never asked for more often than this, whatever was configured.
 const SHORTEST_REFRESH: Duration = Duration::from_millis(10);
 
+/// Nor less often than this.
+const LONGEST_REFRESH: Duration = Duration::from_hours(24);
+
 /// The upstreams and names of one configuration.
 #[derive(Debug)]
 pub struct Set {
@@ -44,7 +47,8 @@ impl Set {
     /// was known of its names. When `[dns]` changed, all are new.
     pub fn build(config: &config::Config, previous: Option<&Self>, control: &Handle) -> Self {
         let dns = config::Dns {
-            refresh: config.dns.refresh.max(SHORTEST_REFRESH),
+            refresh: config.dns.refresh.clamp(SHORTEST_REFRESH, LONGEST_REFRESH),
+            backoff: config.dns.backoff.min(LONGEST_REFRESH),
             ..config.dns.clone()
         };
         let unchanged = previous.filter(|previous| previous.dns == dns);
