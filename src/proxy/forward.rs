@@ -2,8 +2,7 @@
 //!
 //! Usually there is one attempt. There are more when an attempt failed in a way that is safe to repeat, and two
 //! run at once when an endpoint says nothing for far longer than its upstream normally takes: a frozen task
-//! accepts connections, so no connect timeout finds it. The first response head wins; the loser is dropped, and
-//! its connection with it.
+//! accepts connections, so no connect timeout finds it. The first response head wins.
 
 use std::future::{Future, poll_fn};
 use std::net::SocketAddr;
@@ -14,14 +13,14 @@ use std::task::Poll;
 use std::time::Duration;
 
 use http::request::Parts;
-use http::{HeaderMap, Method, Request, Response, Version};
+use http::{HeaderMap, Method, Request, Response, StatusCode, Version};
 use hyper::body::Incoming;
 use tokio::time::{Instant, Sleep};
 
 use super::{Error, Exchange, Shared, interim};
 use crate::body::{self, Outgoing, Upload};
 use crate::telemetry::metrics::Retry;
-use crate::upstream::client::{Connection, Failed};
+use crate::upstream::client::{Connection, Failed, Interim};
 use crate::upstream::{self, Attempt, Failure, Upstream, Want};
 
 /// How long a client that expects 100 is kept waiting for the endpoint's; then its body is asked for anyway
@@ -30,6 +29,9 @@ const CONTINUE: Duration = Duration::from_secs(1);
 
 /// How long a connection whose response is through may take to become ready for the next request.
 const SETTLE: Duration = Duration::from_secs(1);
+
+/// How long the answer of an endpoint that was silent is waited for after its exchange has ended.
+const LINGER: Duration = Duration::from_secs(60);
 
 /// A request as every attempt sends it.
 pub struct Outbound {
@@ -51,7 +53,7 @@ pub struct Lease {
     upstream: Arc<Upstream>,
     shared: Rc<Shared>,
     /// Counts as in flight at its endpoint until here.
-    attempt: Attempt,
+    attempt: Rc<Attempt>,
 }
 
 impl Lease {
@@ -96,7 +98,7 @@ enum Outcome {
 }
 
 struct Try {
-    attempt: Attempt,
+    attempt: Rc<Attempt>,
     began: Instant,
     suspected: bool,
     outcome: Pin<Box<dyn Future<Output = Outcome>>>,
@@ -141,6 +143,7 @@ pub async fn send(
         extra: 0,
     };
     let result = forward.run().await;
+    forward.leave();
     exchange.waiting = began.elapsed();
     result
 }
@@ -164,7 +167,7 @@ impl Forward<'_> {
 
     /// Picks an endpoint and begins an attempt.
     fn start(&mut self) -> Result<(), Error> {
-        let attempt = self
+        let picked = self
             .upstream
             .pick(&self.outbound.want, &self.tried)
             .map_err(|error| match error {
@@ -173,6 +176,7 @@ impl Forward<'_> {
                 },
                 upstream::Error::Overloaded => Error::Overloaded,
             })?;
+        let attempt = Rc::new(picked);
         let address = attempt.endpoint().address();
         self.exchange.endpoint = Some(address);
         self.exchange.attempts += 1;
@@ -181,7 +185,7 @@ impl Forward<'_> {
         let outcome = Box::pin(carry(
             Rc::clone(self.shared),
             Arc::clone(&self.upstream),
-            Arc::clone(attempt.endpoint()),
+            Rc::clone(&attempt),
             request,
             interim::Sink::new(self.exchange, self.outbound.upload.clone()),
         ));
@@ -225,6 +229,18 @@ impl Forward<'_> {
             alarm.as_mut().poll(cx).map(|()| Event::Alarm)
         })
         .await
+    }
+
+    /// Silent attempts that lost are left to answer: what they say is not wanted any more, but that they say
+    /// something brings the endpoint back at once, without another request to find out.
+    fn leave(&mut self) {
+        for tried in self.tries.drain(..).filter(|tried| tried.suspected) {
+            tokio::task::spawn_local(async move {
+                if let Ok(Outcome::Heard(..)) = tokio::time::timeout(LINGER, tried.outcome).await {
+                    tried.attempt.heard(StatusCode::PROCESSING);
+                }
+            });
+        }
     }
 
     fn next_alarm(&self, began: Instant) -> Instant {
@@ -355,20 +371,27 @@ impl Forward<'_> {
 async fn carry(
     shared: Rc<Shared>,
     upstream: Arc<Upstream>,
-    endpoint: Arc<upstream::Endpoint>,
+    attempt: Rc<Attempt>,
     mut request: Request<Outgoing>,
     mut interims: interim::Sink,
 ) -> Outcome {
     loop {
-        let mut connection = match shared.pool.take(&endpoint) {
+        let mut connection = match shared.pool.take(attempt.endpoint()) {
             Some(connection) => connection,
-            None => match Connection::open(&endpoint, upstream.config()).await {
-                Ok(connection) => connection,
+            None => match Connection::open(attempt.endpoint(), upstream.config()).await {
+                Ok(connection) => {
+                    attempt.connected();
+                    connection
+                }
                 Err(error) => return Outcome::Connect(error),
             },
         };
         let reused = connection.is_reused();
-        match connection.send(request, |interim| interims.pass(&interim)).await {
+        let on_interim = |interim: Interim| {
+            attempt.heard(interim.status);
+            interims.pass(&interim);
+        };
+        match connection.send(request, on_interim).await {
             Ok(response) => return Outcome::Heard(response, connection),
             // The endpoint closed an idle connection just before it was used: nothing has happened yet, and a
             // new connection will tell whether the endpoint is there.
