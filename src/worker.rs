@@ -216,6 +216,7 @@ impl State {
         let shared = self.proxy.shared();
         let timeouts = shared.live.load().config.timeouts;
         for line in self.lines.borrow().values() {
+            line.ring();
             match line.overdue(&timeouts) {
                 None => {}
                 Some(Wait::Request) => line.tell(Order::Close),

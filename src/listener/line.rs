@@ -37,6 +37,14 @@ impl Clock {
     pub fn now(&self) -> u64 {
         self.now.load(Ordering::Relaxed)
     }
+
+    fn of(&self, instant: Instant) -> u64 {
+        let since = instant.saturating_duration_since(self.began);
+        // Rounded up: what rings too early is looked at in vain, again and again.
+        u64::try_from(since.as_millis())
+            .unwrap_or(u64::MAX)
+            .saturating_add(2)
+    }
 }
 
 /// What a connection has been told.
@@ -73,6 +81,8 @@ pub struct Line {
     clock: Arc<Clock>,
     since: [AtomicU64; WAITS],
     order: AtomicU8,
+    /// When the exchange wants to be polled again; 0 for never.
+    alarm: AtomicU64,
     waker: Mutex<Option<Waker>>,
     interim: Mutex<Vec<u8>>,
     has_interim: AtomicBool,
@@ -85,6 +95,7 @@ impl Line {
             clock: Arc::clone(clock),
             since: [const { AtomicU64::new(0) }; WAITS],
             order: AtomicU8::new(Order::Serve as u8),
+            alarm: AtomicU64::new(0),
             waker: Mutex::new(None),
             interim: Mutex::new(Vec::new()),
             has_interim: AtomicBool::new(false),
@@ -126,6 +137,31 @@ impl Line {
             let since = self.since[wait as usize].load(Ordering::Relaxed);
             (since != 0 && u128::from(now.saturating_sub(since)) > limit.as_millis()).then_some(wait)
         })
+    }
+
+    /// Has the connection polled at the first tick after `at`; replaces what was set before.
+    pub fn set_alarm(&self, at: Instant) {
+        self.alarm.store(self.clock.of(at), Ordering::Relaxed);
+    }
+
+    /// Whether the time that was set has come.
+    pub fn alarm_rang(&self) -> bool {
+        let at = self.alarm.load(Ordering::Relaxed);
+        at != 0 && at <= self.clock.now()
+    }
+
+    /// No alarm.
+    pub fn clear_alarm(&self) {
+        self.alarm.store(0, Ordering::Relaxed);
+    }
+
+    /// Wakes the connection when its alarm has rung. Called by the worker's tick.
+    pub fn ring(&self) {
+        if self.alarm_rang()
+            && let Some(waker) = &*lock(&self.waker)
+        {
+            waker.wake_by_ref();
+        }
     }
 
     /// What it has been told; orders only get stricter.

@@ -10,12 +10,11 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::Poll;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use http::request::Parts;
 use http::{HeaderMap, Method, Request, Response, StatusCode, Version};
 use hyper::body::Incoming;
-use tokio::time::{Instant, Sleep};
 
 use super::{Error, Exchange, Shared, interim};
 use crate::body::{self, Outgoing, Upload};
@@ -142,31 +141,30 @@ pub async fn send(
         tried: Vec::new(),
         extra: 0,
     };
-    let result = forward.run().await;
+    let result = forward.run(began).await;
     forward.leave();
+    exchange.peer.line.clear_alarm();
     exchange.waiting = began.elapsed();
     result
 }
 
 impl Forward<'_> {
-    async fn run(&mut self) -> Result<(Response<Incoming>, Lease), Error> {
-        self.start()?;
-        let began = Instant::now();
-        let mut alarm = std::pin::pin!(tokio::time::sleep_until(self.next_alarm(began)));
+    async fn run(&mut self, began: Instant) -> Result<(Response<Incoming>, Lease), Error> {
+        self.start(began)?;
         loop {
-            match self.next_event(alarm.as_mut()).await {
+            self.exchange.peer.line.set_alarm(self.next_alarm(began));
+            match self.next_event().await {
                 Event::Outcome(tried, Outcome::Heard(response, connection)) => {
                     return Ok(self.heard(tried, response, connection));
                 }
                 Event::Outcome(tried, outcome) => self.failed(tried, outcome)?,
                 Event::Alarm => self.alarm(began)?,
             }
-            alarm.as_mut().reset(self.next_alarm(began));
         }
     }
 
     /// Picks an endpoint and begins an attempt.
-    fn start(&mut self) -> Result<(), Error> {
+    fn start(&mut self, began: Instant) -> Result<(), Error> {
         let picked = self
             .upstream
             .pick(&self.outbound.want, &self.tried)
@@ -191,7 +189,7 @@ impl Forward<'_> {
         ));
         self.tries.push(Try {
             attempt,
-            began: Instant::now(),
+            began,
             suspected: false,
             outcome,
         });
@@ -218,15 +216,20 @@ impl Forward<'_> {
         request
     }
 
-    async fn next_event(&mut self, mut alarm: Pin<&mut Sleep>) -> Event {
-        let tries = &mut self.tries;
+    /// Alarms are rung by the worker's tick: a timer for each exchange would nearly always be armed in vain.
+    async fn next_event(&mut self) -> Event {
+        let (tries, line) = (&mut self.tries, &self.exchange.peer.line);
         poll_fn(|cx| {
             for index in 0..tries.len() {
                 if let Poll::Ready(outcome) = tries[index].outcome.as_mut().poll(cx) {
                     return Poll::Ready(Event::Outcome(tries.swap_remove(index), outcome));
                 }
             }
-            alarm.as_mut().poll(cx).map(|()| Event::Alarm)
+            if line.alarm_rang() {
+                Poll::Ready(Event::Alarm)
+            } else {
+                Poll::Pending
+            }
         })
         .await
     }
@@ -328,7 +331,7 @@ impl Forward<'_> {
             .metrics
             .borrow_mut()
             .retry(self.upstream.name(), reason);
-        self.start()
+        self.start(Instant::now())
     }
 
     fn alarm(&mut self, began: Instant) -> Result<(), Error> {

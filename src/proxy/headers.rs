@@ -12,9 +12,6 @@ const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
-const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
-const PROXY_CONNECTION: HeaderName = HeaderName::from_static("proxy-connection");
-const HTTP2_SETTINGS: HeaderName = HeaderName::from_static("http2-settings");
 
 /// What only a proxy that we trust may say about the client.
 const OF_PROXIES: [&str; 17] = [
@@ -35,6 +32,19 @@ const OF_PROXIES: [&str; 17] = [
     "x-real-ip",
     "x-request-id",
     "x-rewrite-url",
+];
+
+/// RFC 9110 section 7.6.1, and what older software means by it.
+const HOP_BY_HOP: [&str; 9] = [
+    "connection",
+    "http2-settings",
+    "keep-alive",
+    "proxy-authenticate",
+    "proxy-authorization",
+    "proxy-connection",
+    "te",
+    "transfer-encoding",
+    "upgrade",
 ];
 
 /// Fields that `Connection` can not name away (RFC 9110 section 7.6.1 forbids end-to-end ones there).
@@ -83,6 +93,10 @@ fn is_framing(name: &str) -> bool {
 /// Removes hop-by-hop fields and those that `Connection` names; returns the protocol that the sender wants to
 /// change to, when it asks for that properly.
 pub fn take_hop_by_hop(headers: &mut HeaderMap) -> Option<HeaderValue> {
+    // Most messages have none: one look at the names is cheaper than asking for each that there might be.
+    if !headers.keys().any(|name| is_hop_by_hop(name.as_str())) {
+        return None;
+    }
     let named = connection_options(headers);
     let upgrade = headers
         .remove(header::UPGRADE)
@@ -91,22 +105,17 @@ pub fn take_hop_by_hop(headers: &mut HeaderMap) -> Option<HeaderValue> {
     for name in named.into_iter().filter(|name| !STAY.contains(name)) {
         headers.remove(name);
     }
-    for name in [
-        header::CONNECTION,
-        header::PROXY_AUTHENTICATE,
-        header::PROXY_AUTHORIZATION,
-        header::TE,
-        header::TRANSFER_ENCODING,
-        HTTP2_SETTINGS,
-        KEEP_ALIVE,
-        PROXY_CONNECTION,
-    ] {
+    for name in HOP_BY_HOP {
         headers.remove(name);
     }
     if trailers {
         headers.insert(header::TE, HeaderValue::from_static("trailers"));
     }
     upgrade
+}
+
+fn is_hop_by_hop(name: &str) -> bool {
+    HOP_BY_HOP.contains(&name)
 }
 
 fn connection_options(headers: &HeaderMap) -> Vec<HeaderName> {

@@ -13,7 +13,6 @@ use http::{HeaderValue, Method, Request, Response, StatusCode, Version};
 use hyper::body::Incoming;
 use hyper::upgrade::OnUpgrade;
 use tokio::sync::Notify;
-use tokio::time::Instant;
 
 use crate::config::{Action, Route};
 use crate::listener::{Handler, Peer};
@@ -194,7 +193,7 @@ impl Proxy {
             Ok(upload) => upload,
             Err(error) => return Err((exchange, error)),
         };
-        let deadline = Instant::from_std(exchange.began()) + route.timeout;
+        let deadline = exchange.began() + route.timeout;
         let outbound = Outbound {
             head,
             upload,

@@ -1,7 +1,7 @@
 //! Idle connections of one worker, kept per endpoint: a request is balanced first and connected second, so that
 //! one client's keep-alive connection is spread over all endpoints, request by request.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -11,8 +11,9 @@ use super::client::Connection;
 use crate::config;
 
 /// See the module. Not shared: every worker has its own.
-#[derive(Default)]
 pub struct Pool {
+    /// As of the last sweep: exact enough for what is idle.
+    now: Cell<Instant>,
     endpoints: RefCell<HashMap<u64, Shelf>>,
 }
 
@@ -21,6 +22,15 @@ struct Shelf {
     idle_timeout: Duration,
     /// The last one in is the first one out, so that a quiet time lets the others grow old.
     idle: Vec<(Connection, Instant)>,
+}
+
+impl Default for Pool {
+    fn default() -> Self {
+        Self {
+            now: Cell::new(Instant::now()),
+            endpoints: RefCell::default(),
+        }
+    }
 }
 
 impl Pool {
@@ -50,7 +60,7 @@ impl Pool {
             idle: Vec::new(),
         });
         if shelf.idle.len() < config.idle_connections {
-            shelf.idle.push((connection, Instant::now()));
+            shelf.idle.push((connection, self.now.get()));
         }
     }
 
@@ -58,6 +68,7 @@ impl Pool {
     /// have left DNS. Called a few times a second.
     pub fn sweep(&self) {
         let now = Instant::now();
+        self.now.set(now);
         self.endpoints.borrow_mut().retain(|_, shelf| {
             if shelf.endpoint.is_retired() {
                 return false;
