@@ -143,12 +143,17 @@ fn version(state: &State, hash: &str) -> Value {
     })
 }
 
+/// With the problems as people read them, for the command line.
 fn reloaded(outcome: &Outcome) -> Answer {
-    let status = match outcome.result {
+    let mut body = json!(outcome);
+    let status = match &outcome.result {
         reload::Result::Applied { .. } | reload::Result::Unchanged { .. } => StatusCode::OK,
-        reload::Result::Rejected { .. } => StatusCode::UNPROCESSABLE_ENTITY,
+        reload::Result::Rejected { diagnostics } => {
+            body["text"] = diagnostics.render(false).into();
+            StatusCode::UNPROCESSABLE_ENTITY
+        }
     };
-    json(status, &json!(outcome))
+    json(status, &body)
 }
 
 fn wrong_method(methods: &[Method]) -> Answer {

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use http::{Method, StatusCode};
+use serde_json::Value;
 
 use super::ask::{self, AdminArgs};
 use super::{Exit, complain, print};
@@ -28,13 +29,15 @@ pub(super) fn run(args: &Args) -> Exit {
             print(&answer.body);
             Exit::Ok
         }
+        Ok(answer) if answer.status == StatusCode::UNPROCESSABLE_ENTITY => {
+            let value: Value = serde_json::from_str(&answer.body).unwrap_or_default();
+            complain(value["text"].as_str().unwrap_or(&answer.body));
+            complain("The gateway runs on with the configuration that it had.\n");
+            Exit::Config
+        }
         Ok(answer) => {
             complain(&answer.body);
-            if answer.status == StatusCode::UNPROCESSABLE_ENTITY {
-                Exit::Config
-            } else {
-                Exit::Failed
-            }
+            Exit::Failed
         }
         Err(error) => {
             complain(&format!("{error}\n"));

@@ -142,7 +142,7 @@ mod tests {
     fn a_proxy_needs_no_file() {
         let config = for_proxy("web:80", "127.0.0.1:8080").unwrap();
         assert_eq!(config.listeners[0].address.port(), 8080);
-        assert_eq!(for_proxy("web", ":0").unwrap_err().len(), 2);
+        assert_eq!(for_proxy("web", "0").unwrap_err().len(), 2);
     }
 
     #[test]

@@ -158,8 +158,13 @@ impl FromStr for Listener {
     }
 }
 
-/// An address to bind: `:PORT` for every address, or `IP:PORT`.
+/// An address to bind: `:PORT` for every address, or `IP:PORT`. Port 0 is any that is free.
 pub(super) fn bind_address(text: &str) -> Result<SocketAddr, Malformed> {
+    if let Some(host) = text.strip_suffix(":0") {
+        let mut address = bind_address(&format!("{host}:1"))?;
+        address.set_port(0);
+        return Ok(address);
+    }
     if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
         return Err(Malformed::new("a bare port is not an address").help(format!("write `:{text}`")));
     }

@@ -19,6 +19,7 @@ use tokio::task::JoinSet;
 pub(super) struct Service {
     listener: TcpListener,
     name: String,
+    address: SocketAddr,
 }
 
 impl Service {
@@ -26,7 +27,16 @@ impl Service {
         Ok(Self {
             listener: TcpListener::bind(address).await?,
             name,
+            address,
         })
+    }
+
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
+
+    pub(super) fn address(&self) -> SocketAddr {
+        self.address
     }
 
     /// Serves until dropped; the connections end with it.

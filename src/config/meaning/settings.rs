@@ -79,7 +79,8 @@ fn overlap(one: SocketAddr, other: SocketAddr) -> bool {
     let (a, b) = (one.ip(), other.ip());
     // `[::]` is bound for both families.
     let everything = |ip: IpAddr, other: IpAddr| ip.is_unspecified() && (ip.is_ipv6() || other.is_ipv4());
-    one.port() == other.port() && (a == b || everything(a, b) || everything(b, a))
+    // Two free ports are different ones.
+    one.port() != 0 && one.port() == other.port() && (a == b || everything(a, b) || everything(b, a))
 }
 
 pub(super) fn admin(main: &mut Section, listeners: &[Listener], reading: &mut Reading<'_>) -> Option<Admin> {
