@@ -41,6 +41,11 @@ fn meaning(error: &Error) -> Meaning {
             Flag::BadRequest,
             "Only 100-continue can be expected.",
         ),
+        Error::Misconfigured(_) => (
+            S::INTERNAL_SERVER_ERROR,
+            Flag::Internal,
+            "The gateway is not set up for this.",
+        ),
         Error::NoRoute => (S::NOT_FOUND, Flag::NoRoute, "Nothing is served here."),
         Error::BodyTooLarge => (
             S::PAYLOAD_TOO_LARGE,

@@ -16,6 +16,7 @@ use tokio::sync::Notify;
 
 use crate::config::{Action, Route};
 use crate::listener::{Handler, Peer};
+use crate::router::rewrite::RewriteError;
 use crate::shutdown::{Life, Phase};
 use crate::snapshot::Live;
 use crate::telemetry::{access_log, metrics};
@@ -52,6 +53,9 @@ pub enum Error {
     /// An expectation other than 100-continue (RFC 9110 section 10.1.1).
     #[error("unknown expectation")]
     Expectation,
+    /// A rewrite of the configuration that can not work for this request.
+    #[error("misconfigured: {0}")]
+    Misconfigured(RewriteError),
     /// No route matches.
     #[error("no route")]
     NoRoute,
@@ -85,6 +89,15 @@ pub enum Error {
     /// No response head within the route's timeout.
     #[error("no response in time")]
     Timeout,
+}
+
+impl From<RewriteError> for Error {
+    fn from(error: RewriteError) -> Self {
+        match error {
+            RewriteError::Outside { .. } | RewriteError::Unknown { .. } => Self::Misconfigured(error),
+            RewriteError::Glued { .. } | RewriteError::Result(_) => Self::Malformed("The path is ambiguous."),
+        }
+    }
 }
 
 /// Handles the exchanges of one worker.

@@ -5,7 +5,7 @@ use http::Response;
 use http::header::{self, HeaderValue};
 
 use super::{Error, Exchange};
-use crate::config::Redirect;
+use crate::config::{Redirect, Rewrite};
 use crate::router::{Captures, canonical, rewrite};
 
 /// The redirect for this request.
@@ -36,16 +36,22 @@ fn location(redirect: &Redirect, exchange: &Exchange, captures: &Captures) -> Re
     let said = exchange.host.to_str().unwrap_or_default();
     let (host, port) = canonical::host(said).map_err(|_| Error::Malformed("The host is not valid."))?;
     let host = redirect.host.as_deref().unwrap_or(&host);
+    if host.is_empty() {
+        return Err(Error::Malformed("The host is missing."));
+    }
     // A changed scheme has another default port; the one that the client used belongs to the old scheme.
     let port = redirect
         .port
         .or(if redirect.scheme.is_some() { None } else { port });
     let scheme = redirect.scheme.as_deref().unwrap_or("http");
     let path = match &redirect.path {
-        Some(template) => {
-            rewrite::fill(template, captures).map_err(|_| Error::Malformed("The path is ambiguous."))?
+        Some(template) => rewrite::fill(template, captures)?,
+        None => {
+            // In its canonical form where that matters, so that the next server reads what was matched here.
+            let raw = exchange.uri.path();
+            let canonical = canonical::path(raw).map_err(|_| Error::Malformed("The path is ambiguous."))?;
+            rewrite::rewrite(&Rewrite::Keep, raw, &canonical, captures)?.into_owned()
         }
-        None => exchange.uri.path().to_owned(),
     };
     let query = exchange
         .uri

@@ -241,8 +241,7 @@ pub(super) fn rewrite(
     captures: &Captures,
 ) -> Result<(), Error> {
     let raw = head.uri.path();
-    let rewritten = rewriting::rewrite(&forward.rewrite, raw, path.path.of_raw(raw), captures)
-        .map_err(|_| Error::Malformed("The path is ambiguous."))?;
+    let rewritten = rewriting::rewrite(&forward.rewrite, raw, path.path.of_raw(raw), captures)?;
     if *rewritten == *raw && head.uri.scheme().is_none() {
         return Ok(());
     }
