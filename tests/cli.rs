@@ -1,7 +1,8 @@
 //! The command line: what it says, how it ends, what signals do.
 
 use std::fs;
-use std::net::TcpListener;
+use std::io::Write;
+use std::net::{TcpListener, TcpStream};
 
 use rustix::process::Signal;
 use serde_json::Value;
@@ -63,6 +64,7 @@ fn it_runs_from_the_configuration_in_its_folder_and_sigterm_ends_it_cleanly() {
     assert_eq!(ask(gateway.listener, "GET", "/", &[]).2, "ok");
     gateway.signal(Signal::TERM);
     assert_eq!(gateway.exit_code(), 0);
+    gateway.logged("stopped: every exchange came to its end");
     let line: Value = serde_json::from_str(&lines(&gateway.file("stdout"))[0]).unwrap();
     assert_eq!(
         (&line["path"], &line["status"]),
@@ -88,6 +90,26 @@ fn a_second_signal_ends_it_at_once_and_says_so() {
     gateway.signal(Signal::TERM);
     assert_eq!(gateway.exit_code(), 1);
     gateway.logged("stopped at once by a second signal");
+}
+
+#[test]
+fn exchanges_that_are_cut_are_1() {
+    // The kernel accepts, and nobody ever answers.
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let impatient = "stop_delay = \"0s\"\nstop_grace = \"100ms\"";
+    let configuration = forward_to(silent.local_addr().unwrap()).replace("stop_delay = \"0s\"", impatient);
+    let mut gateway = Running::with(&configuration);
+    let mut client = TcpStream::connect(gateway.listener).unwrap();
+    client.write_all(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n").unwrap();
+    eventually("the exchange is in flight", || {
+        let metrics = ask(gateway.admin, "GET", "/metrics", &[]).2;
+        metrics
+            .contains("gatewit_requests_in_flight{route=\"/\"} 1")
+            .then_some(())
+    });
+    gateway.signal(Signal::TERM);
+    assert_eq!(gateway.exit_code(), 1);
+    gateway.logged("stopped: the grace time was over, connections were cut");
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! A small HTTP client for commands that ask a running gateway.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -114,8 +114,12 @@ fn parse(text: &str) -> Result<SocketAddr, Exit> {
     } else {
         text.to_owned()
     };
-    full.parse().map_err(|_| {
-        super::complain(&format!("{text:?} is not an address; write IP:PORT or :PORT\n"));
+    let address = full
+        .to_socket_addrs()
+        .ok()
+        .and_then(|mut addresses| addresses.next());
+    address.ok_or_else(|| {
+        super::complain(&format!("{text:?} is not an address; write HOST:PORT or :PORT\n"));
         Exit::Usage
     })
 }
@@ -237,6 +241,6 @@ mod tests {
         ] {
             assert_eq!(reachable(parse(said).unwrap()), meant.parse().unwrap(), "{said}");
         }
-        assert_eq!(parse("gateway:9901"), Err(Exit::Usage));
+        assert_eq!(parse("127.0.0.1"), Err(Exit::Usage));
     }
 }

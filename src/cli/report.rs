@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 use std::io::{self, IsTerminal};
+use std::net::SocketAddr;
 
 use super::complain;
 use crate::config::{Action, Config, PathPattern, Route};
@@ -39,7 +40,7 @@ impl Report {
     /// On standard error: standard output is the access log's.
     pub(super) fn show(&self, running: &Running) {
         if io::stderr().is_terminal() {
-            complain(&self.text(running));
+            complain(&self.text(running.addresses(), running.admin()));
         } else {
             let addresses: Vec<_> = running.addresses().iter().map(|(_, address)| address).collect();
             tracing::info!(
@@ -54,34 +55,41 @@ impl Report {
         }
     }
 
-    fn text(&self, running: &Running) -> String {
+    fn text(&self, listeners: &[(String, SocketAddr)], admin: Option<SocketAddr>) -> String {
         let mut text = format!("gatewit {VERSION}\n");
-        for (name, address) in running.addresses() {
-            // Writing to a string cannot fail.
-            let _ = writeln!(text, "  listener  {name}  http://{address}");
+        // Writing to a string cannot fail, here and below.
+        for (name, address) in listeners {
+            let _ = writeln!(text, "  listener  {name}  {}", url(*address));
         }
-        let admin = running
-            .admin()
-            .map_or_else(|| "off".to_owned(), |address| format!("http://{address}"));
-        let _ = writeln!(text, "  admin     {admin}");
+        let _ = writeln!(
+            text,
+            "  admin     {}",
+            admin.map_or_else(|| "off".to_owned(), url)
+        );
         let _ = writeln!(text, "  config    {} ({})", self.source, self.hash);
-        let width = self
-            .routes
+        let shown = &self.routes[..self.routes.len().min(ROUTES)];
+        let width = shown
             .iter()
-            .take(ROUTES)
             .map(|(matching, _)| matching.chars().count())
-            .max();
-        for (matching, action) in self.routes.iter().take(ROUTES) {
-            let _ = writeln!(
-                text,
-                "  route     {matching:width$} → {action}",
-                width = width.unwrap_or(0)
-            );
+            .max()
+            .unwrap_or(0);
+        for (matching, action) in shown {
+            let _ = writeln!(text, "  route     {matching:width$} → {action}");
         }
-        if let Some(more @ 1..) = self.routes.len().checked_sub(ROUTES) {
+        if self.routes.len() > ROUTES {
+            let more = self.routes.len() - ROUTES;
             let _ = writeln!(text, "            and {more} more: see `gatewit routes`");
         }
         text
+    }
+}
+
+/// What to click on.
+fn url(address: SocketAddr) -> String {
+    if address.ip().is_unspecified() {
+        format!("http://localhost:{}", address.port())
+    } else {
+        format!("http://{address}")
     }
 }
 
@@ -104,5 +112,48 @@ fn action(action: &Action) -> String {
             .collect::<Vec<_>>()
             .join(", "),
         Action::Redirect(redirect) => format!("redirect {}", redirect.status.as_u16()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{self, Source};
+
+    fn report(text: &str) -> Report {
+        let source = Source::Text {
+            name: "<test>".to_owned(),
+            text: text.to_owned(),
+        };
+        Report::of(&config::load(source).unwrap().config)
+    }
+
+    #[test]
+    fn the_report_names_addresses_and_routes_in_columns() {
+        let report = report(concat!(
+            "[[route]]\nto = \"app:1\"\n",
+            "[[route]]\nhost = \"*.example.com\"\npath_exact = \"/old\"\nredirect = \"/new\"\n",
+        ));
+        let listeners = [(":2015".to_owned(), "[::]:2015".parse().unwrap())];
+        let text = report.text(&listeners, Some("127.0.0.1:9901".parse().unwrap()));
+        let lines: Vec<_> = text.lines().collect();
+        assert_eq!(lines[1], "  listener  :2015  http://localhost:2015");
+        assert_eq!(lines[2], "  admin     http://127.0.0.1:9901");
+        assert!(lines[3].starts_with("  config    ") && lines[3].contains(&report.hash));
+        assert_eq!(lines[4], "  route     /                   → app:1");
+        assert_eq!(lines[5], "  route     = *.example.com/old → redirect 308");
+    }
+
+    #[test]
+    fn of_many_routes_the_first_are_shown() {
+        let routes: String = (0..20)
+            .map(|n| format!("[[route]]\npath = \"/{n}\"\nto = \"app:1\"\n"))
+            .collect();
+        let text = report(&routes).text(&[], None);
+        assert_eq!(text.matches("  route ").count(), ROUTES);
+        assert!(
+            text.contains("and 8 more") && text.contains("admin     off"),
+            "{text}"
+        );
     }
 }

@@ -87,8 +87,14 @@ pub(super) async fn serve(
     };
     Ok(tokio::select! {
         stopped = running.stop() => match stopped {
-            Stopped::Clean => exit,
-            Stopped::Cut(_) => Exit::Failed,
+            Stopped::Clean => {
+                tracing::info!("stopped: every exchange came to its end");
+                exit
+            }
+            Stopped::Cut(connections) => {
+                tracing::warn!(connections, "stopped: the grace time was over, connections were cut");
+                Exit::Failed
+            }
         },
         // Nobody waits any longer: the process ends, and all that it does with it.
         () = signals.stop() => {
