@@ -36,6 +36,7 @@ fn meaning(error: &Error) -> Meaning {
             Flag::BadRequest,
             "CONNECT is not served here.",
         ),
+        Error::LastHop => (S::OK, Flag::BadRequest, "This is as far as the request may go."),
         Error::Expectation => (
             S::EXPECTATION_FAILED,
             Flag::BadRequest,
@@ -90,9 +91,10 @@ fn meaning(error: &Error) -> Meaning {
     }
 }
 
-/// Why the gateway answered, for the access log.
-pub fn flag(error: &Error) -> Flag {
-    meaning(error).flag
+/// Why the gateway answered, for the access log; `None` when nothing went wrong.
+pub fn flag(error: &Error) -> Option<Flag> {
+    // The last hop's answer is what was asked for.
+    (!matches!(error, Error::LastHop)).then(|| meaning(error).flag)
 }
 
 /// The response to an error.
@@ -188,8 +190,8 @@ mod tests {
         for (error, status, name) in table {
             let response = to(&error, &Method::GET, None, "id");
             assert_eq!(
-                (response.status().as_u16(), flag(&error).name()),
-                (status, name),
+                (response.status().as_u16(), flag(&error).map(Flag::name)),
+                (status, Some(name)),
                 "{error}"
             );
         }

@@ -295,7 +295,9 @@ impl Forward<'_> {
         let (error, reason) = match outcome {
             Outcome::Heard(..) => return Ok(()),
             Outcome::Connect(error) => {
-                tried.attempt.failed(Failure::Connect);
+                if !is_ours(&error) {
+                    tried.attempt.failed(Failure::Connect);
+                }
                 (Error::Connect(error), Some(Retry::Connect))
             }
             Outcome::Broken { error, reused } => {
@@ -404,6 +406,23 @@ async fn carry(
             Err(Failed::Malformed(error)) => return Outcome::Malformed(error),
         }
     }
+}
+
+/// Failures for want of something on this side: they say nothing about the endpoint, and counting them would
+/// eject every endpoint at once.
+fn is_ours(error: &std::io::Error) -> bool {
+    use rustix::io::Errno;
+    let ours = [
+        Errno::MFILE,
+        Errno::NFILE,
+        Errno::NOBUFS,
+        Errno::NOMEM,
+        Errno::ADDRNOTAVAIL,
+        Errno::ACCESS,
+    ];
+    error
+        .raw_os_error()
+        .is_some_and(|code| ours.iter().any(|errno| errno.raw_os_error() == code))
 }
 
 /// RFC 9110 section 9.2.2.

@@ -19,7 +19,7 @@ use crate::listener::{Handler, Peer};
 use crate::router::rewrite::RewriteError;
 use crate::shutdown::{Life, Phase};
 use crate::snapshot::Live;
-use crate::telemetry::{access_log, metrics};
+use crate::telemetry::{Flag, access_log, metrics};
 use crate::upstream::pool::Pool;
 
 pub use exchange::{Exchange, Observed};
@@ -50,6 +50,9 @@ pub enum Error {
     /// CONNECT.
     #[error("not a forward proxy")]
     NotAProxy,
+    /// OPTIONS that may go no further (RFC 9110 section 7.6.2): answered here, and no error.
+    #[error("last hop")]
+    LastHop,
     /// An expectation other than 100-continue (RFC 9110 section 10.1.1).
     #[error("unknown expectation")]
     Expectation,
@@ -181,7 +184,10 @@ impl Proxy {
             Action::Forward(forward) => forward,
             Action::Redirect(redirect) => {
                 return match redirect::answer(redirect, &exchange, &found.captures) {
-                    Ok(response) => Ok(self.own(exchange, response)),
+                    Ok(response) => {
+                        exchange.flag = Some(Flag::Redirect);
+                        Ok(self.own(exchange, response))
+                    }
                     Err(error) => Err((exchange, error)),
                 };
             }
@@ -279,7 +285,7 @@ impl Handler for Proxy {
             Err((mut exchange, error)) => {
                 drop(peer.line.take_interim());
                 tracing::debug!(request_id = exchange.id(), %error, "answered by the gateway");
-                exchange.flag = Some(answer::flag(&error));
+                exchange.flag = answer::flag(&error);
                 let response = answer::to(&error, &exchange.method, accept.as_ref(), exchange.id());
                 self.own(exchange, response)
             }

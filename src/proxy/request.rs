@@ -82,6 +82,9 @@ pub(super) fn understand(
         return Err(Error::Malformed("This version of HTTP is not served here."));
     }
     refuse(request.method())?;
+    if request.method() == Method::OPTIONS && forwards_left(request.headers()) == Some(0) {
+        return Err(Error::LastHop);
+    }
     check_transfer_coding(request.headers())?;
     let host = authority(&request)?;
     let path = Path {
@@ -347,12 +350,15 @@ pub(super) fn prepare(
 /// RFC 9110 section 7.6.2. Zero was answered before.
 fn count_down(head: &mut Parts) {
     if head.method == Method::OPTIONS
-        && let Some(left) = head.headers.get(header::MAX_FORWARDS)
-        && let Some(left) = left.to_str().ok().and_then(|left| left.parse::<u64>().ok())
+        && let Some(left) = forwards_left(&head.headers)
     {
         head.headers
             .insert(header::MAX_FORWARDS, HeaderValue::from(left.saturating_sub(1)));
     }
+}
+
+fn forwards_left(headers: &HeaderMap) -> Option<u64> {
+    headers.get(header::MAX_FORWARDS)?.to_str().ok()?.parse().ok()
 }
 
 /// Takes the body over. A length that is announced too large is refused before anything is sent.
