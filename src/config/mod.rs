@@ -304,7 +304,8 @@ pub struct Ejection {
     pub failures: u32,
     /// Consecutive 5xx gateway-class responses (502, 503, 504) that eject. 0 (default) switches it off.
     pub errors: u32,
-    /// First ejection time; doubles each time up to ten times this. Default 5 s.
+    /// First ejection time; doubles each time up to ten times this. Silence ejects for ten times this, or until
+    /// the endpoint says something. Default 5 s.
     pub time: Duration,
     /// When more than this share of the endpoints is ejected, ejections are ignored (panic). Default 0.5.
     pub panic: f64,

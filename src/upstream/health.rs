@@ -157,10 +157,15 @@ impl Health {
     }
 
     fn ejected(self, cause: Cause, now: Moment, first: Duration) -> Self {
-        let times = 1_u32
-            .checked_shl(self.ejections.into())
-            .unwrap_or(LONGEST)
-            .min(LONGEST);
+        let times = match cause {
+            // A trial would be one more request that is kept waiting. What was sent before is still there to be
+            // answered, and brings the endpoint back the moment it is.
+            Cause::Silent => LONGEST,
+            _ => 1_u32
+                .checked_shl(self.ejections.into())
+                .unwrap_or(LONGEST)
+                .min(LONGEST),
+        };
         Self {
             cause: Some(cause),
             trial: false,
@@ -362,17 +367,27 @@ mod tests {
     #[test]
     fn one_request_tries_when_the_time_is_over_and_decides() {
         let cell = Cell::default();
-        cell.update(|health| health.failed(Failure::Silent, at(1), &RULES));
+        cell.update(|health| health.failed(Failure::Reset, at(1), &RULES));
         assert!(!cell.claim(at(5)), "still ejected");
         assert!(cell.claim(at(6)));
         assert!(!cell.claim(at(6)), "the second one");
         assert_eq!(cell.load().standing(at(6)), Standing::Trial);
         cell.update(Health::released);
         assert!(cell.claim(at(6)), "given back without a verdict");
-        cell.update(|health| health.failed(Failure::Silent, at(7), &RULES));
+        cell.update(|health| health.failed(Failure::Reset, at(7), &RULES));
         assert_eq!(cell.load().remaining(at(7)), Duration::from_secs(10));
         assert!(cell.claim(at(17)));
         cell.update(|health| health.heard(false, true, at(17), &RULES));
+        assert_eq!(cell.load(), Health::default());
+    }
+
+    #[test]
+    fn silence_ends_by_an_answer_rather_than_by_a_trial() {
+        let cell = Cell::default();
+        cell.update(|health| health.failed(Failure::Silent, at(1), &RULES));
+        assert_eq!(cell.load().remaining(at(1)), 10 * RULES.time);
+        assert!(!cell.claim(at(50)));
+        cell.update(|health| health.heard(false, false, at(50), &RULES));
         assert_eq!(cell.load(), Health::default());
     }
 
