@@ -14,6 +14,9 @@ use crate::router;
 pub(super) struct Args {
     #[command(flatten)]
     config: super::ConfigArgs,
+    /// Only warn about environment variables and secret files that are missing here
+    #[arg(long, env = "GATEWIT_CHECK_WITHOUT_SECRETS")]
+    without_secrets: bool,
     /// How problems are told
     #[arg(long, value_enum, default_value_t = Format::Human, env = "GATEWIT_CHECK_FORMAT")]
     format: Format,
@@ -33,7 +36,13 @@ enum Format {
 
 /// Runs the command.
 pub(super) fn run(args: &Args) -> Exit {
-    let (config, problems) = match config::load(args.config.source()) {
+    let source = args.config.source();
+    let loaded = if args.without_secrets {
+        config::load_without_secrets(source)
+    } else {
+        config::load(source)
+    };
+    let (config, problems) = match loaded {
         Ok(mut loaded) => {
             let shadows = router::unreachable(&loaded.config.routes);
             loaded.warn_unreachable(

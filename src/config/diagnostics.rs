@@ -7,6 +7,9 @@ use std::ops::Range;
 
 use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
 use serde::Serialize;
+use serde::ser::SerializeMap;
+
+use super::variables::sensitive;
 
 /// How bad it is.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd, Serialize)]
@@ -51,7 +54,7 @@ pub enum Code {
 }
 
 /// One problem. Its texts never hold a secret.
-#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
+#[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Diagnostic {
     /// How bad it is.
     pub severity: Severity,
@@ -60,17 +63,15 @@ pub struct Diagnostic {
     /// What is wrong, without a full stop.
     pub message: String,
     /// Where; `None` when it has no place (the command line, a missing file).
-    #[serde(flatten)]
     pub place: Option<Location>,
     /// What to do.
     pub help: Option<String>,
     /// What the caret says.
-    #[serde(skip)]
     pub label: Option<String>,
 }
 
 /// A range in a text, in the units that people and editors count in.
-#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
+#[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Location {
     /// As it was opened, or `<default>`, `<stdin>`.
     pub file: String,
@@ -80,7 +81,6 @@ pub struct Location {
     pub column: usize,
     /// Just behind the range.
     pub end: End,
-    #[serde(skip)]
     at: At,
 }
 
@@ -115,6 +115,8 @@ struct Text {
 pub struct Diagnostics {
     list: Vec<Diagnostic>,
     texts: Vec<Text>,
+    /// Whether what the machine lacks, but another may have, is only warned about.
+    lenient: bool,
 }
 
 impl Diagnostics {
@@ -169,7 +171,8 @@ impl Diagnostics {
         let mut group = match &problem.place {
             None => annotate_snippets::Group::with_title(title),
             Some(location) => {
-                let (excerpt, span) = self.texts[location.at.text].excerpt(location.at);
+                let broken = problem.code == Code::Syntax;
+                let (excerpt, span) = self.texts[location.at.text].excerpt(location.at, broken);
                 let mark = AnnotationKind::Primary.span(span).label(problem.label.as_deref());
                 title.element(
                     Snippet::source(excerpt)
@@ -212,6 +215,24 @@ impl Diagnostics {
         message: impl Into<String>,
     ) -> &mut Diagnostic {
         self.add(Severity::Error, code, at.into(), message.into())
+    }
+
+    /// An empty list that takes missing variables and secret files for warnings.
+    pub(super) fn lenient() -> Self {
+        Self {
+            lenient: true,
+            ..Self::default()
+        }
+    }
+
+    /// Adds what this machine lacks: an error where the configuration is to be used.
+    pub(super) fn missing(&mut self, code: Code, at: At, message: impl Into<String>) -> &mut Diagnostic {
+        let severity = if self.lenient {
+            Severity::Warning
+        } else {
+            Severity::Error
+        };
+        self.add(severity, code, Some(at), message.into())
     }
 
     /// Adds a warning.
@@ -264,13 +285,22 @@ impl Diagnostics {
             .filter(|problem| problem.code == Code::Syntax)
             .map(text)
             .collect();
-        let wrong = self.has_errors();
+        let line = |problem: &Diagnostic| problem.place.as_ref().map(|place| (place.at.text, place.line));
+        let lines: Vec<_> = self
+            .list
+            .iter()
+            .filter(|it| it.code == Code::Syntax)
+            .map(line)
+            .collect();
+        let lacking = |problem: &Diagnostic| matches!(problem.code, Code::Environment | Code::File);
+        let wrong = self.has_errors() || self.list.iter().any(lacking);
         self.list.retain(|problem| match problem.code {
             Code::UnknownName => broken.is_empty(),
             Code::MissingKey => !broken.contains(&text(problem)),
             // What is left out for its problems uses nothing.
             Code::Unused => !wrong,
-            _ => true,
+            Code::Syntax => true,
+            _ => !lines.contains(&line(problem)),
         });
         self.sort();
     }
@@ -299,6 +329,32 @@ impl Diagnostic {
     }
 }
 
+/// `severity`, `code`, `message`, `file`, `line`, `column`, `end`, `help`.
+impl Serialize for Diagnostic {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("severity", &self.severity)?;
+        map.serialize_entry("code", &self.code)?;
+        map.serialize_entry("message", &self.message)?;
+        if let Some(place) = &self.place {
+            map.serialize_entry("file", &place.file)?;
+            map.serialize_entry("line", &place.line)?;
+            map.serialize_entry("column", &place.column)?;
+            map.serialize_entry("end", &place.end)?;
+        }
+        // What the caret says is help too, to those who see no caret.
+        let help: Vec<&str> = [&self.label, &self.help]
+            .into_iter()
+            .flatten()
+            .map(String::as_str)
+            .collect();
+        if !help.is_empty() {
+            map.serialize_entry("help", &help.join("; "))?;
+        }
+        map.end()
+    }
+}
+
 impl Text {
     /// Line and column of a byte, 1-based, the column in characters.
     fn position(&self, byte: usize) -> (usize, usize) {
@@ -310,21 +366,33 @@ impl Text {
         )
     }
 
-    /// The lines that hold a range, secrets blotted out, and the range within them.
-    fn excerpt(&self, at: At) -> (String, Range<usize>) {
+    /// The lines that hold a range, secrets blotted out, and the range within them. Where lines are broken, nobody
+    /// knows what is a secret: all of a line that sounds like one is blotted out.
+    fn excerpt(&self, at: At, broken: bool) -> (String, Range<usize>) {
         let (start, end) = (self.floor(at.start), self.floor(at.end.max(at.start)));
         let from = self.text[..start].rfind('\n').map_or(0, |newline| newline + 1);
         let to = self.text[end..]
             .find('\n')
             .map_or(self.text.len(), |newline| end + newline);
         let mut lines = String::with_capacity(to - from);
-        for (offset, char) in self.text[from..to].char_indices() {
-            if self.hidden.iter().any(|range| range.contains(&(from + offset))) && char != '\n' {
-                // As many bytes as the character has, so that ranges hold.
-                lines.extend(std::iter::repeat_n('*', char.len_utf8()));
-            } else {
-                lines.push(char);
+        let mut line_from = from;
+        for line in self.text[from..to].split_inclusive('\n') {
+            let secret = (broken && sensitive(line))
+                .then(|| line_from + line.find('=').map_or(0, |equals| equals + 1));
+            for (offset, char) in line
+                .char_indices()
+                .map(|(offset, char)| (line_from + offset, char))
+            {
+                let hidden = secret.is_some_and(|secret| offset >= secret)
+                    || self.hidden.iter().any(|range| range.contains(&offset));
+                if hidden && char != '\n' {
+                    // As many bytes as the character has, so that ranges hold.
+                    lines.extend(std::iter::repeat_n('*', char.len_utf8()));
+                } else {
+                    lines.push(char);
+                }
             }
+            line_from += line.len();
         }
         (lines, start - from..end - from)
     }

@@ -5,9 +5,10 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::diagnostics::Code;
-use super::fit::{self, Section};
+use super::fit;
 use super::keys;
 use super::reading::{Reading, read_file, reason};
+use super::section::Section;
 use super::tree::{self, Text};
 
 /// Every document of a configuration, the main one first.

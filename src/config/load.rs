@@ -5,7 +5,6 @@ use std::path::PathBuf;
 
 use super::diagnostics::{At, Code, Diagnostics};
 use super::reading::{Reading, read_file, reason};
-use super::variables::Environment;
 use super::{Config, include, meaning};
 
 /// The configuration that is used when there is no file.
@@ -52,10 +51,16 @@ impl Loaded {
             ) else {
                 continue;
             };
-            let message = format!("route \"{}\" can never match", route.name);
+            let line = winner.place.line;
+            let file = winner.place.file.filter(|file| Some(*file) != route.place.file);
+            let place = match file.and_then(|file| self.config.files.get(file)) {
+                Some(file) => format!("{}:{line}", file.display()),
+                None => format!("line {line}"),
+            };
+            let message = format!("the route \"{}\" can never match", route.name);
             let help = format!(
-                "route \"{}\" (line {}) takes all of its requests",
-                winner.name, winner.place.line
+                "\"{}\" ({place}) takes all of its requests: remove one, or tell them apart",
+                winner.name
             );
             self.warnings.warning(Code::Unreachable, *at, message).help(help);
         }
@@ -72,12 +77,24 @@ impl Loaded {
     reason = "a source is used up: standard input can be read once"
 )]
 pub fn load(source: Source) -> Result<Loaded, Diagnostics> {
-    load_with(&source, &|name| std::env::var_os(name))
+    load_with(&source, Diagnostics::default())
 }
 
-/// [`load`] with another environment than the process's.
-pub(super) fn load_with(source: &Source, environment: Environment<'_>) -> Result<Loaded, Diagnostics> {
-    let mut reading = Reading::new(environment);
+/// [`load`] where secrets are not at hand: environment variables and secret files that are missing are only
+/// warned about. For checking; what it returns is not complete.
+///
+/// # Errors
+/// All other errors (and all warnings) when there is at least one error.
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "a source is used up: standard input can be read once"
+)]
+pub fn load_without_secrets(source: Source) -> Result<Loaded, Diagnostics> {
+    load_with(&source, Diagnostics::lenient())
+}
+
+fn load_with(source: &Source, problems: Diagnostics) -> Result<Loaded, Diagnostics> {
+    let mut reading = Reading::new(problems, &|name| std::env::var_os(name));
     let text = match source {
         Source::Embedded => Ok(DEFAULT.to_owned()),
         Source::Text { text, .. } => Ok(text.clone()),

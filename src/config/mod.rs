@@ -14,13 +14,14 @@ use ipnet::IpNet;
 
 pub use crate::telemetry::access_log::{Format as AccessLogFormat, Settings as AccessLog};
 pub use diagnostics::{Code, Diagnostic, Diagnostics, End, Location, Severity};
-pub use load::{DEFAULT, Loaded, Source, for_proxy, load};
+pub use load::{DEFAULT, Loaded, Source, for_proxy, load, load_without_secrets};
 pub use parse::Malformed;
 pub use render::{MASK, render};
 pub use schema::schema;
 pub use types::{Authority, Element, Host, HostPattern, PathPattern, Secret, Size, ValuePattern};
 pub use units::duration;
 
+mod advice;
 pub mod defaults;
 mod diagnostics;
 mod fit;
@@ -33,6 +34,7 @@ mod path;
 mod reading;
 mod render;
 mod schema;
+mod section;
 mod shape;
 mod suggest;
 mod tree;

@@ -64,10 +64,24 @@ impl FromStr for Authority {
                     .at(0..scheme + 3),
             );
         }
+        if let Some(slash) = text.find('/') {
+            return Err(Malformed::new("an upstream address has no path")
+                .help(format!(
+                    "write `{}`; `rewrite` changes the path of requests",
+                    &text[..slash]
+                ))
+                .at(slash..text.len()));
+        }
         let Some(colon) = text.rfind(':').filter(|colon| !text[*colon..].contains(']')) else {
             return Err(Malformed::new("the port is missing").help(format!("write `{text}:PORT`")));
         };
-        let port = port(&text[colon + 1..]).map_err(|wrong| wrong.at(colon + 1..text.len()))?;
+        if text[..colon].contains(':') && !text.starts_with('[') {
+            let help = format!("write `[{}]:{}`", &text[..colon], &text[colon + 1..]);
+            return Err(Malformed::new("an IPv6 address needs brackets here")
+                .help(help)
+                .at(0..colon));
+        }
+        let port = port(&text[colon + 1..]).map_err(|wrong| wrong.within(colon + 1..text.len()))?;
         Ok(Self {
             host: text[..colon]
                 .parse()
@@ -230,6 +244,10 @@ impl FromStr for HostPattern {
 
     /// `api.example.com`, `*.example.com` or an IP address.
     fn from_str(text: &str) -> Result<Self, Malformed> {
+        if let Some(scheme) = text.find("://") {
+            let rest = text[scheme + 3..].split('/').next().unwrap_or_default();
+            return Err(Malformed::new("a host, not a URL").help(format!("write `{rest}`")));
+        }
         if text == "*" {
             return Err(Malformed::new("`*` alone is not a host pattern")
                 .help("leave `host` out to match every host"));

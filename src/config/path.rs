@@ -75,19 +75,21 @@ fn canonical(text: &str) -> Result<(), Malformed> {
             .at(at..text.len()));
     }
     if let Some(at) = text.find("//") {
-        return Err(Malformed::new(
-            "an empty path element never matches: requests with `//` are made canonical first",
-        )
-        .at(at..at + 2));
+        return Err(
+            Malformed::new("`//` never matches: requests are brought into one form first")
+                .help("write a single `/`")
+                .at(at..at + 2),
+        );
     }
     if text
         .split('/')
         .map(respelled)
         .any(|part| part == "." || part == "..")
     {
-        return Err(Malformed::new(
-            "`.` and `..` never match: requests are made canonical first",
-        ));
+        return Err(
+            Malformed::new("`.` and `..` never match: requests are brought into one form first")
+                .help("write the path that is meant"),
+        );
     }
     if let Some((at, char)) = text.char_indices().find(|(_, char)| !is_path_char(*char)) {
         return Err(Malformed::new(format!("{} cannot stand in a path", shown(char)))
@@ -230,7 +232,7 @@ fn refused(text: &str, error: &regex::Error) -> Malformed {
             }
         }
         None => Malformed::new("the regular expression becomes too large")
-            .help("repeat less: `{1,100}` is copied 100 times"),
+            .help("repeat less: `a{1,1000}` means a thousand copies of `a`"),
     }
 }
 

@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use super::diagnostics::{At, Code, Diagnostics};
-use super::fit::Section;
 use super::parse::Malformed;
+use super::section::Section;
 use super::tree::Text;
 use super::variables::Environment;
 use super::{Place, Secret};
@@ -36,9 +36,9 @@ struct Origin {
 }
 
 impl<'a> Reading<'a> {
-    pub(super) fn new(environment: Environment<'a>) -> Self {
+    pub(super) fn new(problems: Diagnostics, environment: Environment<'a>) -> Self {
         Self {
-            problems: Diagnostics::default(),
+            problems,
             environment,
             files: Vec::new(),
             folders: Vec::new(),
@@ -122,16 +122,23 @@ impl<'a> Reading<'a> {
     pub(super) fn secret_file(&mut self, name: &Text) -> Option<Secret> {
         let path = self.path(name);
         let shown = path.display().to_string();
-        let help = "the file must hold the secret alone, as UTF-8 text".to_owned();
-        let wrong = match read(&path, LARGEST_SECRET) {
-            Ok(text) if text.trim().is_empty() => format!("the secret file {shown} is empty"),
+        let (message, help) = match read(&path, LARGEST_SECRET) {
+            Ok(text) if text.trim().is_empty() => (
+                format!("the secret file {shown} is empty"),
+                "the file holds the secret alone, as UTF-8 text",
+            ),
             Ok(text) => {
-                self.files.push(path);
+                if !self.files.contains(&path) {
+                    self.files.push(path);
+                }
                 return Some(Secret(text.trim_end_matches(['\r', '\n']).to_owned()));
             }
-            Err(error) => format!("cannot read the secret file {shown}: {}", reason(&error)),
+            Err(error) => {
+                let message = format!("cannot read the secret file {shown}: {}", reason(&error));
+                (message, "names are relative to the file that they stand in")
+            }
         };
-        self.problems.error(Code::File, name.at, wrong).help(help);
+        self.problems.missing(Code::File, name.at, message).help(help);
         None
     }
 }

@@ -357,3 +357,80 @@ fn said(regex: &regex::Regex) -> &str {
         .and_then(|rest| rest.strip_suffix(")$"))
         .unwrap_or(regex.as_str())
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test that fails may panic")]
+
+    use super::super::load::{DEFAULT, Source, load};
+    use super::*;
+
+    fn config(text: &str) -> Config {
+        let source = Source::Text {
+            name: "test.toml".to_owned(),
+            text: text.to_owned(),
+        };
+        load(source)
+            .unwrap_or_else(|problems| panic!("{problems}"))
+            .config
+    }
+
+    /// As an inline value of TOML.
+    fn toml(value: &Value) -> String {
+        match value {
+            Value::Object(table) => {
+                let entries: Vec<_> = table
+                    .iter()
+                    .map(|(key, value)| format!("{key:?} = {}", toml(value)))
+                    .collect();
+                format!("{{ {} }}", entries.join(", "))
+            }
+            Value::Array(list) => format!("[{}]", list.iter().map(toml).collect::<Vec<_>>().join(", ")),
+            Value::String(text) => json!(text.replace('$', "$$")).to_string(),
+            value => value.to_string(),
+        }
+    }
+
+    #[test]
+    fn what_is_shown_means_the_same_when_it_is_read() {
+        let file = Source::File("tests/data/config/good/everything.toml".into());
+        let shown = render(&load(file).unwrap().config);
+        let text: String = shown
+            .as_object()
+            .unwrap()
+            .iter()
+            .map(|(key, value)| format!("{key} = {}\n", toml(value)))
+            .collect();
+        assert_eq!(render(&config(&text)), shown);
+    }
+
+    #[test]
+    fn everything_that_is_said_is_shown() {
+        let file = Source::File("tests/data/config/good/everything.toml".into());
+        let shown = format!("{:#}\n", render(&load(file).unwrap().config));
+        let expectation = "tests/data/config/good/everything.json";
+        if std::env::var_os("UPDATE_EXPECT").is_some() {
+            std::fs::write(expectation, &shown).unwrap();
+        }
+        assert_eq!(shown, std::fs::read_to_string(expectation).unwrap());
+    }
+
+    #[test]
+    fn the_hash_sees_secrets_and_meaning_but_not_spelling() {
+        let with = |token: &str| format!("{DEFAULT}[admin]\ntoken = \"{token}\"\n");
+        let hash = |text: &str| config(text).hash;
+        assert_eq!(hash(DEFAULT).len(), 16);
+        assert_eq!(hash(DEFAULT), hash(&DEFAULT.replace("\n\n", "\n# a comment\n")));
+        assert_ne!(hash(DEFAULT), hash(&DEFAULT.replace("12345", "12346")));
+        assert_ne!(hash(&with("one")), hash(&with("two")));
+        assert_eq!(render(&config(&with("one"))), render(&config(&with("two"))));
+    }
+
+    #[test]
+    fn values_from_variables_and_credentials_are_masked() {
+        let text = "[[route]]\nto = 'a:1'\n[route.request_headers]\n\
+                    set = { x-a = 'seen', x-b = '${GATEWIT_TEST_UNSET:-hidden}', authorization = 'hidden' }\n";
+        let shown = render(&config(text)).to_string();
+        assert!(shown.contains("seen") && !shown.contains("hidden"), "{shown}");
+    }
+}

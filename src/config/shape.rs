@@ -108,11 +108,11 @@ impl Shape {
             Self::Text(what) => (*what).to_owned(),
             Self::Word(words) => {
                 let words: Vec<_> = words.iter().map(|(word, _)| format!("`\"{word}\"`")).collect();
-                words.join(", ")
+                either(&words)
             }
             Self::Flag => "`true` or `false`".to_owned(),
             Self::Whole { .. } => "a whole number".to_owned(),
-            Self::Number(numbers) => numbers.iter().map(u64::to_string).collect::<Vec<_>>().join(", "),
+            Self::Number(numbers) => either(&numbers.iter().map(u64::to_string).collect::<Vec<_>>()),
             Self::Fraction { .. } => "a number".to_owned(),
             Self::Time { .. } => "a duration such as `\"15s\"`".to_owned(),
             Self::Size(_) => "a size such as `\"64KiB\"`".to_owned(),
@@ -129,5 +129,14 @@ impl Shape {
             Self::Map { key, .. } => format!("a table of {key}"),
             Self::Any(shapes) => shapes.iter().map(Self::what).collect::<Vec<_>>().join(", or "),
         }
+    }
+}
+
+/// `a`, `a or b`, `a, b or c`.
+fn either(names: &[String]) -> String {
+    match names {
+        [] => String::new(),
+        [one] => one.clone(),
+        [first @ .., last] => format!("{} or {last}", first.join(", ")),
     }
 }

@@ -48,6 +48,8 @@ pub(super) struct Text {
     verbatim: Option<usize>,
     /// Names of the variables in it. Their contents may be secret: such a value is never shown.
     pub(super) variables: Vec<String>,
+    /// False when a variable is missing: told already, and nothing more can be said about the value.
+    pub(super) known: bool,
 }
 
 impl Text {
@@ -104,10 +106,8 @@ pub(super) fn parse(
             continue;
         }
         lines.push(line);
-        let problem = problems.error(Code::Syntax, at, error.message());
-        if let Some(help) = unquoted(text, span.start) {
-            problem.help(help);
-        }
+        let (message, help) = explained(error.message(), text, span.start);
+        problems.error(Code::Syntax, at, message).help = help;
     }
     let mut builder = Builder {
         source: text,
@@ -122,16 +122,34 @@ pub(super) fn parse(
     }
 }
 
-/// `to = app:12345`: the most common mistake deserves its answer.
-fn unquoted(text: &str, at: usize) -> Option<String> {
+/// The parser's words, and for the most common mistakes what to do.
+fn explained(said: &str, text: &str, at: usize) -> (String, Option<String>) {
+    let help = |help: &str| Some(help.to_owned());
+    match said {
+        "string values must be quoted, expected literal string" => {
+            ("a text needs quotes".to_owned(), quoted(text, at))
+        }
+        "invalid basic string, expected `\"`" => (
+            "the text has no end".to_owned(),
+            help("add the `\"` that closes it"),
+        ),
+        "invalid literal string, expected `'`" => (
+            "the text has no end".to_owned(),
+            help("add the `'` that closes it"),
+        ),
+        "duplicate key" => ("this key is there twice".to_owned(), help("remove one of them")),
+        said => (said.to_owned(), None),
+    }
+}
+
+/// `to = app:12345` with its quotes.
+fn quoted(text: &str, at: usize) -> Option<String> {
     let at = text.floor_char_boundary(at);
     let start = text[..at].rfind('\n').map_or(0, |newline| newline + 1);
     let (key, value) = text[start..].lines().next()?.split_once('=')?;
     let (key, value) = (key.trim(), value.split(" #").next()?.trim());
-    let bare = !value.is_empty()
-        && !value.contains(['"', '\'', '[', ']', '{', '}', ',', '\\'])
-        && !key.contains('#');
-    (bare && !variables::sensitive(key)).then(|| format!("a text needs quotes: `{key} = \"{value}\"`"))
+    let plain = !value.is_empty() && !value.contains(['"', '\'', '[', ']', '{', '}', ',', '\\', '=']);
+    (plain && !variables::sensitive(key)).then(|| format!("write `{key} = \"{value}\"`"))
 }
 
 struct Builder<'a> {
@@ -199,6 +217,7 @@ impl Builder<'_> {
             value: value.to_owned(),
             verbatim,
             variables: Vec::new(),
+            known: true,
         };
         match variables::replace(value, self.environment) {
             Ok(None) => {}
@@ -209,11 +228,14 @@ impl Builder<'_> {
             }
             Err(wrongs) => {
                 for (code, wrong) in wrongs {
-                    let problem = self.problems.error(code, text.part(wrong.range), wrong.message);
+                    let place = text.part(wrong.range);
+                    let problem = match code {
+                        Code::Environment => self.problems.missing(code, place, wrong.message),
+                        code => self.problems.error(code, place, wrong.message),
+                    };
                     problem.help = wrong.help;
                 }
-                // Something that stands for the unknown: what is said about it later is not shown.
-                text.variables = vec![String::new()];
+                text.known = false;
             }
         }
         text

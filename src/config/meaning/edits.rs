@@ -5,8 +5,8 @@ use http::{HeaderName, HeaderValue};
 use super::settings::secret;
 use crate::config::HeaderEdits;
 use crate::config::diagnostics::{At, Code};
-use crate::config::fit::{Section, What};
 use crate::config::reading::Reading;
+use crate::config::section::{Section, What};
 use crate::config::tree::Text;
 use crate::config::variables::sensitive;
 
@@ -101,9 +101,6 @@ fn editable(name: &str, at: At, direction: Direction, reading: &mut Reading<'_>)
 
 /// A header name that stands in a text.
 pub(super) fn header_name(text: &Text, reading: &mut Reading<'_>) -> Option<HeaderName> {
-    if text.variables.first().is_some_and(String::is_empty) {
-        return None;
-    }
     checked_name(&text.value, text.at, reading)
 }
 

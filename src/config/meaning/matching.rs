@@ -4,8 +4,8 @@ use http::{HeaderName, Method};
 
 use super::edits::checked_name;
 use crate::config::diagnostics::Code;
-use crate::config::fit::{Section, What};
 use crate::config::reading::Reading;
+use crate::config::section::{Section, What};
 use crate::config::tree::Text;
 use crate::config::{HostPattern, PathPattern, ValuePattern};
 
@@ -63,8 +63,12 @@ pub(super) fn methods(table: &mut Section, reading: &mut Reading<'_>) -> Vec<Met
 
 fn method(text: &Text, reading: &mut Reading<'_>) -> Option<Method> {
     let upper = text.value.to_ascii_uppercase();
-    if text.value != upper && text.variables.is_empty() {
-        let help = format!("write `\"{upper}\"`");
+    if text.value != upper {
+        let help = if text.variables.is_empty() {
+            format!("write `\"{upper}\"`")
+        } else {
+            "write it in upper case".into()
+        };
         return reading.invalid(
             text.at,
             "methods are case-sensitive, and all common ones are upper case",

@@ -6,8 +6,8 @@
 use std::sync::Arc;
 
 use super::diagnostics::{At, Code, Diagnostics};
-use super::fit::{Section, What};
 use super::reading::Reading;
+use super::section::{Section, What};
 use super::tree::Text;
 use super::{Action, Config, Limits, Route, Upstream, defaults, render};
 
@@ -114,7 +114,7 @@ fn settings(main: &mut Section, reading: &mut Reading<'_>) -> (Config, Tuning, U
 
 /// The configuration of `gatewit proxy`.
 pub(super) fn for_proxy(to: &str, listen: &str) -> Result<Config, Diagnostics> {
-    let mut reading = Reading::new(&|_| None);
+    let mut reading = Reading::new(Diagnostics::default(), &|_| None);
     let mut problems = Diagnostics::default();
     for (flag, wrong) in [
         ("--to", to.parse::<super::Authority>().err()),
@@ -171,9 +171,9 @@ struct Choice {
 
 /// `"a"`, `["a", "b"]` or `[{ to = "a", weight = 9 }, …]`.
 fn choices(section: &mut Section, key: &str, reading: &mut Reading<'_>) -> Vec<Choice> {
-    let (said, at) = (section.key_at(key), section.at);
+    let said = section.key_at(key).filter(|_| section.right(key));
     let items = section.list(key);
-    let complete = !items.is_empty();
+    let nothing = items.is_empty();
     let choices: Vec<_> = items
         .into_iter()
         .filter_map(|item| match item {
@@ -192,17 +192,16 @@ fn choices(section: &mut Section, key: &str, reading: &mut Reading<'_>) -> Vec<C
             _ => None,
         })
         .collect();
-    if let (Some(at), false) = (said.or(Some(at)).filter(|_| said.is_some()), complete) {
-        reading.invalid::<()>(at, format!("`{key}` names nothing"), "write `to = \"host:port\"`");
-    } else if let (Some(at), true) = (
-        said,
-        !choices.is_empty() && choices.iter().all(|choice| choice.weight == 0),
-    ) {
-        reading.invalid::<()>(
-            at,
-            "all weights are 0: nothing would be served",
-            "give one of them a weight of 1",
-        );
+    if let Some(at) = said {
+        if nothing {
+            reading.invalid::<()>(at, format!("`{key}` names nothing"), "write `to = \"host:port\"`");
+        } else if !choices.is_empty() && choices.iter().all(|choice| choice.weight == 0) {
+            reading.invalid::<()>(
+                at,
+                "all weights are 0: nothing would be served",
+                "give one of them a weight of 1",
+            );
+        }
     }
     choices
 }

@@ -3,8 +3,8 @@
 use http::{StatusCode, Uri};
 
 use super::rewrite::template;
-use crate::config::fit::{Section, What};
 use crate::config::reading::Reading;
+use crate::config::section::{Section, What};
 use crate::config::tree::Text;
 use crate::config::{Host, PathPattern, Redirect};
 

@@ -1,9 +1,9 @@
 //! What happens to the path of a forwarded request, and the templates of new paths.
 
-use crate::config::fit::{Section, What};
 use crate::config::parse::Malformed;
 use crate::config::path;
 use crate::config::reading::Reading;
+use crate::config::section::{Section, What};
 use crate::config::tree::Text;
 use crate::config::{Element, PathPattern, Rewrite};
 

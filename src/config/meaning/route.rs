@@ -9,8 +9,9 @@ use http::HeaderValue;
 use super::edits::{Direction, edits};
 use super::{Routes, Tuning, choices, matching, redirect, rewrite, upstream};
 use crate::config::diagnostics::{At, Code};
-use crate::config::fit::Section;
 use crate::config::reading::Reading;
+use crate::config::section::Section;
+use crate::config::tree::Text;
 use crate::config::{Action, Authority, Forward, Host, PathPattern, Rewrite, Route, Target};
 
 /// The routes so far.
@@ -176,19 +177,28 @@ fn action(
     }
     let targets = forward_targets(table, upstreams, reading);
     let rewrite = rewrite::rewrite(table, path, reading).unwrap_or(Rewrite::Keep);
-    let host = table.text("host_header").and_then(|text| {
-        let valid = text.value.parse::<Authority>().is_ok() || text.value.parse::<Host>().is_ok();
-        if !valid {
-            let help = "write a host name, with a port when it is not the scheme's own";
-            return reading.invalid(text.at, "not a host", help);
-        }
-        HeaderValue::from_str(&text.value).ok()
-    });
+    let host = table
+        .text("host_header")
+        .and_then(|text| host_header(&text, reading))
+        .map(|(_, value)| value);
     Some(Action::Forward(Forward {
         targets,
         rewrite,
         host,
     }))
+}
+
+/// A value for `Host`: a name or an address, with or without a port (RFC 9110 section 7.2).
+pub(super) fn host_header(text: &Text, reading: &mut Reading<'_>) -> Option<(String, HeaderValue)> {
+    let valid = text.value.parse::<Authority>().is_ok() || text.value.parse::<Host>().is_ok();
+    match HeaderValue::from_str(&text.value).ok().filter(|_| valid) {
+        Some(value) => Some((text.value.clone(), value)),
+        None => reading.invalid(
+            text.at,
+            "not a host",
+            "write `api.example.com`, with a port when it is not 80",
+        ),
+    }
 }
 
 fn forward_targets(

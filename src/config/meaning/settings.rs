@@ -7,9 +7,9 @@ use ipnet::IpNet;
 
 use super::saturated;
 use crate::config::diagnostics::{At, Code};
-use crate::config::fit::{Section, What};
 use crate::config::parse;
 use crate::config::reading::Reading;
+use crate::config::section::{Section, What};
 use crate::config::tree::Text;
 use crate::config::{
     AccessLog, AccessLogFormat, Admin, Dns, Guard, Limits, Listener, Secret, Tasks, Timeouts, defaults,
@@ -86,6 +86,7 @@ fn overlap(one: SocketAddr, other: SocketAddr) -> bool {
 pub(super) fn admin(main: &mut Section, listeners: &[Listener], reading: &mut Reading<'_>) -> Option<Admin> {
     let at = main.key_at("admin");
     let mut admin = Admin::default();
+    let mut open = true;
     match main.take("admin") {
         Some(What::Text(text)) if text.value == "off" => return None,
         Some(What::Text(text)) => {
@@ -96,6 +97,7 @@ pub(super) fn admin(main: &mut Section, listeners: &[Listener], reading: &mut Re
                 admin.address = bind(&text, reading)?;
             }
             reading.conflict(&table, ["token", "token_file"], "say it once");
+            open = !table.has("token") && !table.has("token_file");
             let token = secret(table.take("token"), "token", reading);
             let file = table
                 .text("token_file")
@@ -118,9 +120,10 @@ pub(super) fn admin(main: &mut Section, listeners: &[Listener], reading: &mut Re
             .error(Code::Duplicate, at.or(Some(main.at)), message)
             .help(help);
     }
-    if let (Some(at), None, false) = (at, &admin.token, admin.address.ip().is_loopback()) {
+    if let (Some(at), true, false) = (at, open, admin.address.ip().is_loopback()) {
         let message = "without a token only loopback peers are served, whatever the address";
-        let help = "add `[admin]` with `token_file = \"/run/secrets/…\"`, or listen on `127.0.0.1`";
+        let help =
+            "write `[admin]` with `address` and `token_file = \"/run/secrets/…\"`, or listen on `127.0.0.1`";
         reading.problems.warning(Code::Conflict, at, message).help(help);
     }
     Some(admin)

@@ -8,8 +8,8 @@ use super::edits::header_name;
 use super::settings::count;
 use super::{Routes, choices, targets};
 use crate::config::diagnostics::{At, Code};
-use crate::config::fit::{Section, What};
 use crate::config::reading::Reading;
+use crate::config::section::{Section, What};
 use crate::config::suggest;
 use crate::config::tree::Text;
 use crate::config::units;
@@ -127,10 +127,11 @@ impl Set {
             .map(|(it, _)| it.name.as_str())
             .collect();
         if !to.variables.is_empty() {
-            if !to.variables.iter().any(String::is_empty) {
-                let message = "with the variable's value this is neither an upstream nor `host:port`";
-                reading.problems.error(Code::UnknownName, to.at, message);
-            }
+            let message = "with the variable's value this is neither an upstream nor `host:port`";
+            reading
+                .problems
+                .error(Code::UnknownName, to.at, message)
+                .help("the value is not shown: it may be a secret");
             return;
         }
         let name = &to.value;
@@ -380,7 +381,10 @@ fn probe_table(base: Probe, mut table: Section, reading: &mut Reading<'_>) -> Op
                 .help("add `path = \"/healthz\"`");
         }
     }
-    let host = table.text("host").map(|text| text.value);
+    let host = table
+        .text("host")
+        .and_then(|text| super::route::host_header(&text, reading))
+        .map(|(host, _)| host);
     let status = match table.take("status") {
         Some(What::Whole(number)) => u16::try_from(number).ok().map(|status| (status, status)),
         Some(What::Text(text)) => reading.parsed(&text, units::statuses(&text.value), "a range of statuses"),
