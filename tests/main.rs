@@ -12,6 +12,7 @@ mod balancing;
 mod cli;
 mod config_errors;
 mod discovery;
+mod examples;
 mod forwarding;
 mod http1_request;
 mod http1_response;

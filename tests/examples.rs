@@ -1,0 +1,335 @@
+//! What the documentation says: every configuration in it loads, every key is explained, every test and file that
+//! it names is there, and output that it shows is what comes out.
+
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use gatewit::config::{self, Loaded, Source};
+use gatewit::router;
+use regex::Regex;
+use serde_json::Value;
+
+use crate::support::binary::{HEAD, Running, ask, origin};
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn read(path: impl AsRef<Path>) -> String {
+    let path = root().join(path);
+    fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+/// The lines between two marks of the README.
+fn marked(name: &str) -> String {
+    let readme = read("README.md");
+    let (_, rest) = readme.split_once(&format!("<!-- {name} -->\n")).expect(name);
+    let (inside, _) = rest.split_once(&format!("<!-- /{name} -->")).expect(name);
+    inside.to_owned()
+}
+
+/// Loads a configuration from a folder of its own, in which the secrets that it names are.
+fn load(text: &str) -> Loaded {
+    let folder = tempfile::tempdir().unwrap();
+    let secrets = folder.path().join("secrets");
+    fs::create_dir_all(folder.path().join("routes")).unwrap();
+    fs::create_dir_all(&secrets).unwrap();
+    for name in Regex::new("/run/secrets/([a-z_-]+)").unwrap().captures_iter(text) {
+        fs::write(secrets.join(&name[1]), "a secret\n").unwrap();
+    }
+    let text = text.replace("/run/secrets", secrets.to_str().unwrap());
+    let path = folder.path().join("gatewit.toml");
+    fs::write(&path, &text).unwrap();
+    config::load(Source::File(path)).unwrap_or_else(|problems| panic!("{problems}\nin\n{text}"))
+}
+
+fn assert_flawless(text: &str) {
+    let loaded = load(text);
+    assert!(loaded.warnings.is_empty(), "{}\nin\n{text}", loaded.warnings);
+    let dead = router::unreachable(&loaded.config.routes);
+    assert!(dead.is_empty(), "{dead:?}\nin\n{text}");
+}
+
+fn examples() -> Vec<PathBuf> {
+    let entries = fs::read_dir(root().join("examples")).unwrap();
+    let mut files: Vec<_> = entries
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.extension().is_some_and(|extension| extension == "toml"))
+        .collect();
+    files.sort();
+    files
+}
+
+#[test]
+fn every_example_is_a_good_configuration() {
+    assert!(examples().len() >= 7);
+    for path in examples() {
+        assert_flawless(&read(path));
+    }
+}
+
+/// An example on free ports, with an origin in the place of each service.
+fn running(name: &str) -> Running {
+    let text = read(Path::new("examples").join(name));
+    let listen = Regex::new(r"(?m)^listen = .*$").unwrap();
+    let text = listen.replace(&text, HEAD);
+    let service = Regex::new(r#""[a-z-]+:[0-9]+""#).unwrap();
+    let text = service.replace_all(&text, |_: &regex::Captures<'_>| format!("\"{}\"", origin()));
+    Running::with(&text)
+}
+
+#[test]
+fn the_small_examples_serve_what_their_comments_say() {
+    for (name, host, path, status, wanted) in [
+        ("1-minimal.toml", "localhost", "/hello", 200, ""),
+        ("2-hosts-and-paths.toml", "api.example.com", "/orders/7", 200, ""),
+        ("2-hosts-and-paths.toml", "shop.example.com", "/x", 200, ""),
+        ("2-hosts-and-paths.toml", "api.example.org", "/orders/7", 404, ""),
+        ("3-canary.toml", "localhost", "/", 200, ""),
+        (
+            "4-sticky.toml",
+            "localhost",
+            "/shop/7",
+            200,
+            "set-cookie: shop-task=",
+        ),
+        ("4-sticky.toml", "localhost", "/elsewhere", 404, ""),
+        (
+            "5-redirects.toml",
+            "www.example.com",
+            "/a?b=c",
+            308,
+            "location: https://example.com/a?b=c\r\n",
+        ),
+        (
+            "5-redirects.toml",
+            "h",
+            "/blog/2019/hello",
+            301,
+            "location: http://h/posts/hello\r\n",
+        ),
+        (
+            "5-redirects.toml",
+            "h",
+            "/shop?a=b",
+            302,
+            "location: https://shop.example.com/\r\n",
+        ),
+        ("5-redirects.toml", "h", "/else", 200, ""),
+    ] {
+        let host = format!("Host: {host}");
+        let (got, head, _) = ask(running(name).listener, "GET", path, &[&host]);
+        assert_eq!(got, status, "{name} {path}: {head}");
+        assert!(format!("{head}\r\n").contains(wanted), "{name} {path}: {head}");
+    }
+}
+
+#[test]
+fn every_example_is_in_the_index() {
+    let index = read("examples/README.md");
+    for path in examples() {
+        let name = path.file_name().unwrap().to_str().unwrap();
+        assert!(index.contains(&format!("({name})")), "{name}");
+    }
+}
+
+#[test]
+fn the_first_example_is_the_built_in_configuration() {
+    let without_comments: Vec<_> = read("examples/1-minimal.toml")
+        .lines()
+        .filter(|line| !line.starts_with('#'))
+        .map(str::to_owned)
+        .collect();
+    assert_eq!(without_comments, config::DEFAULT.lines().collect::<Vec<_>>());
+}
+
+#[test]
+fn every_configuration_in_the_readme_is_good() {
+    let readme = read("README.md");
+    let blocks = Regex::new("(?s)```toml\n(.*?)```").unwrap();
+    let blocks: Vec<_> = blocks
+        .captures_iter(&readme)
+        .map(|block| block[1].to_owned())
+        .collect();
+    assert!(blocks.len() >= 9, "{}", blocks.len());
+    for block in blocks {
+        assert_flawless(&block);
+    }
+}
+
+#[test]
+fn the_problems_in_the_readme_are_what_check_says() {
+    let text = "listen = [\":8080\"]\n\n[[route]]\npath = \"/orders\"\ntoo = \"orders:8080\"\n\n[[route]]\n\
+                path = \"/customers/{id}\"\nrewrite = \"/people/{name}\"\ntimeout = 15\nto = \"customers\"\n";
+    let source = Source::Text {
+        name: "bad.toml".to_owned(),
+        text: text.to_owned(),
+    };
+    let problems = config::load(source).unwrap_err();
+    let expected = format!(
+        "```text\n{}{} errors\n```\n",
+        problems.render(false),
+        problems.len()
+    );
+    assert_eq!(
+        marked("check").trim(),
+        expected.trim(),
+        "it should be\n{expected}"
+    );
+}
+
+/// The reference in the README is made of the schema, so no key is missing there and no default is another.
+#[test]
+fn every_key_of_the_schema_is_in_the_readme() {
+    let mut rows = String::from("| key | takes | default | |\n|---|---|---|---|\n");
+    let schema = config::schema();
+    let shared: BTreeSet<_> = schema["properties"]["defaults"]["properties"]
+        .as_object()
+        .unwrap()
+        .keys()
+        .map(String::as_str)
+        .collect();
+    describe(&schema, "", &shared, &mut rows);
+    assert!(rows.lines().count() > 100);
+    assert_eq!(marked("keys").trim(), rows.trim(), "it should be\n\n{rows}");
+}
+
+fn describe(shape: &Value, path: &str, shared: &BTreeSet<&str>, rows: &mut String) {
+    for (key, value) in shape["properties"].as_object().into_iter().flatten() {
+        let inner = format!("{path}{key}");
+        let star = if is_tuning(path) && shared.contains(key.as_str()) {
+            " *"
+        } else {
+            ""
+        };
+        let default = value
+            .get("default")
+            .map_or(String::new(), |value| format!("`{value}`"));
+        let about = value["description"].as_str().unwrap();
+        writeln!(
+            rows,
+            "| `{inner}`{star} | {} | {default} | {about} |",
+            takes(value)
+        )
+        .unwrap();
+        // Its keys are those with a star.
+        if inner != "defaults" {
+            descend(value, &inner, shared, rows);
+        }
+    }
+}
+
+fn is_tuning(path: &str) -> bool {
+    ["route[].", "upstream.NAME."].contains(&path)
+}
+
+fn descend(value: &Value, path: &str, shared: &BTreeSet<&str>, rows: &mut String) {
+    describe(value, &format!("{path}."), shared, rows);
+    if let Some(items) = value.get("items") {
+        descend(items, &format!("{path}[]"), shared, rows);
+    }
+    if let Some(of) = value.get("additionalProperties").filter(|of| of.is_object()) {
+        descend(of, &format!("{path}.NAME"), shared, rows);
+    }
+    for choice in value["anyOf"].as_array().into_iter().flatten() {
+        descend(choice, path, shared, rows);
+    }
+}
+
+/// What a key takes, in a word or two.
+fn takes(value: &Value) -> String {
+    if let Some(choices) = value["anyOf"].as_array() {
+        let mut words: Vec<String> = Vec::new();
+        for choice in choices.iter().map(takes).filter(|choice| !choice.is_empty()) {
+            if !words.contains(&choice) {
+                words.push(choice);
+            }
+        }
+        return words.join(", ");
+    }
+    if let Some(word) = value["const"].as_str() {
+        return format!("`\"{word}\"`");
+    }
+    if let Some(numbers) = value["enum"].as_array() {
+        return numbers
+            .iter()
+            .map(Value::to_string)
+            .collect::<Vec<_>>()
+            .join(", ");
+    }
+    let pattern = value["pattern"].as_str().unwrap_or_default();
+    match value["type"].as_str() {
+        // Any word may be made of variables.
+        Some("string") if pattern == r"\$\{|\$\$" => String::new(),
+        Some("string") if pattern.contains("GiB") => "size".to_owned(),
+        Some("string") if pattern.contains("ms") => "time".to_owned(),
+        Some("string") => "text".to_owned(),
+        Some("boolean") => "`true`, `false`".to_owned(),
+        Some("integer" | "number") => format!("{} to {}", value["minimum"], value["maximum"]),
+        Some("array") => format!("list of {}", takes(&value["items"])),
+        _ => "table".to_owned(),
+    }
+}
+
+fn documents() -> [&'static str; 4] {
+    [
+        "README.md",
+        "examples/README.md",
+        "examples/swarm/README.md",
+        "examples/swarm/TRAPS.md",
+    ]
+}
+
+#[test]
+fn every_file_that_a_document_links_to_is_there() {
+    let links = Regex::new(r"\]\(([^)#]+)[^)]*\)").unwrap();
+    for document in documents() {
+        let folder = root().join(document).parent().unwrap().to_owned();
+        for link in links.captures_iter(&read(document)) {
+            if !link[1].contains("://") {
+                assert!(folder.join(&link[1]).exists(), "{document} links to {}", &link[1]);
+            }
+        }
+    }
+}
+
+#[test]
+fn every_trap_has_a_test_that_exists_or_a_reason() {
+    let traps = read("examples/swarm/TRAPS.md");
+    let rows: Vec<_> = traps
+        .lines()
+        .filter(|line| line.starts_with("| ") && line.as_bytes().get(2).is_some_and(u8::is_ascii_digit))
+        .collect();
+    let test = Regex::new(r"`((?:src|tests)/[a-z_0-9/]+\.rs): ([a-z_0-9]+)`").unwrap();
+    let scenario = Regex::new(r"`examples/swarm/test\.sh: ([a-z-]+)`").unwrap();
+    let scenarios = read("examples/swarm/rig/scenarios.sh");
+    for (index, row) in rows.iter().enumerate() {
+        let cells: Vec<_> = row.split('|').map(str::trim).collect();
+        assert_eq!(cells[1], (index + 1).to_string(), "in order");
+        assert_eq!(cells.len(), 6, "{row}");
+        for name in test.captures_iter(row) {
+            let function = format!("fn {}(", &name[2]);
+            assert!(
+                read(&name[1]).contains(&function),
+                "trap {}: {}",
+                cells[1],
+                &name[0]
+            );
+        }
+        for name in scenario.captures_iter(row) {
+            assert!(
+                scenarios.contains(&format!("scenario_{}()", &name[1])),
+                "{}",
+                &name[0]
+            );
+        }
+        assert!(
+            test.is_match(row) || scenario.is_match(row) || cells[4].len() > 40,
+            "trap {} has neither",
+            cells[1]
+        );
+    }
+    assert_eq!(rows.len(), 35);
+}
