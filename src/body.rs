@@ -43,6 +43,8 @@ struct Inner {
     read: u64,
     end: Option<Result<Option<HeaderMap>, Error>>,
     gate: Gate,
+    /// Removes what trailers may not say.
+    screen: fn(&mut HeaderMap),
     /// Told true when the client keeps us waiting, false when it has sent something.
     waiting: Box<dyn Fn(bool)>,
 }
@@ -54,9 +56,16 @@ enum Gate {
 }
 
 impl Upload {
-    /// Takes over the client's body. `limit` and `replay_limit` are bytes; a `limit` of 0 is none. `waiting` is
-    /// told true when the client keeps us waiting, and false when that is over.
-    pub fn new(incoming: Incoming, limit: u64, replay_limit: u64, waiting: impl Fn(bool) + 'static) -> Self {
+    /// Takes over the client's body. `limit` and `replay_limit` are bytes; a `limit` of 0 is none. `screen` removes
+    /// from trailers what they may not say, beside what would change the message's meaning. `waiting` is told true
+    /// when the client keeps us waiting, and false when that is over.
+    pub fn new(
+        incoming: Incoming,
+        limit: u64,
+        replay_limit: u64,
+        screen: fn(&mut HeaderMap),
+        waiting: impl Fn(bool) + 'static,
+    ) -> Self {
         Self(Rc::new(RefCell::new(Inner {
             incoming,
             recorded: Vec::new(),
@@ -66,6 +75,7 @@ impl Upload {
             read: 0,
             end: None,
             gate: Gate::Open,
+            screen,
             waiting: Box::new(waiting),
         })))
     }
@@ -144,7 +154,12 @@ impl Inner {
         match frame.into_data() {
             Ok(data) => self.record(data),
             Err(frame) => {
-                self.end = Some(Ok(frame.into_trailers().ok().map(without_framing)));
+                let screen = self.screen;
+                self.end = Some(Ok(frame.into_trailers().ok().map(|trailers| {
+                    let mut trailers = without_framing(trailers);
+                    screen(&mut trailers);
+                    trailers
+                })));
                 Poll::Ready(None)
             }
         }
@@ -170,7 +185,7 @@ impl Inner {
     }
 }
 
-/// Trailers may not say anything about framing, routing or identity (RFC 9110 section 6.5.1).
+/// Trailers may not say anything about framing, routing or credentials (RFC 9110 section 6.5.1).
 fn without_framing(mut trailers: HeaderMap) -> HeaderMap {
     const REFUSED: [HeaderName; 12] = [
         header::AUTHORIZATION,

@@ -85,7 +85,9 @@ pub(super) fn understand(
     if request.method() == Method::OPTIONS && forwards_left(request.headers()) == Some(0) {
         return Err(Error::LastHop);
     }
-    check_transfer_coding(request.headers())?;
+    if !headers::is_plainly_coded(request.headers()) {
+        return Err(Error::Malformed("The transfer coding is not supported."));
+    }
     let host = authority(&request)?;
     let path = Path {
         path: Canonical::of(
@@ -128,16 +130,6 @@ pub(super) fn understand(
     })
 }
 
-/// Only a sole `chunked` says how long a message is in one way (RFC 9112 section 6.1).
-fn check_transfer_coding(headers: &HeaderMap) -> Result<(), Error> {
-    let mut codings = headers.get_all(header::TRANSFER_ENCODING).iter();
-    match (codings.next(), codings.next()) {
-        (None, _) => Ok(()),
-        (Some(coding), None) if coding.as_bytes().trim_ascii().eq_ignore_ascii_case(b"chunked") => Ok(()),
-        _ => Err(Error::Malformed("The transfer coding is not supported.")),
-    }
-}
-
 /// RFC 9112 section 3.2: exactly one `Host` (none only in HTTP/1.0); an absolute target replaces it.
 fn authority(request: &Request<Incoming>) -> Result<HeaderValue, Error> {
     let mut hosts = request.headers().get_all(header::HOST).iter();
@@ -148,12 +140,11 @@ fn authority(request: &Request<Incoming>) -> Result<HeaderValue, Error> {
         (Some(_), Some(_)) => return Err(Error::Malformed("There is more than one host.")),
     };
     if let Some(authority) = request.uri().authority() {
-        if request
-            .uri()
-            .scheme()
-            .is_some_and(|scheme| !matches!(scheme.as_str(), "http" | "https"))
-        {
-            return Err(Error::Malformed("The scheme is not served here."));
+        match request.uri().scheme_str() {
+            Some("http" | "https") => {}
+            Some(_) => return Err(Error::Malformed("The scheme is not served here.")),
+            // RFC 9112 section 3.2.3: a bare authority belongs to CONNECT.
+            None => return Err(Error::Malformed("The request target is not valid.")),
         }
         return HeaderValue::from_str(authority.as_str())
             .map_err(|_| Error::Malformed("The host is not valid."));
@@ -364,6 +355,7 @@ fn forwards_left(headers: &HeaderMap) -> Option<u64> {
 /// Takes the body over. A length that is announced too large is refused before anything is sent.
 pub(super) fn upload(
     exchange: &mut Exchange,
+    head: &mut Parts,
     route: &Route,
     upstream: &config::Upstream,
     body: Incoming,
@@ -376,11 +368,19 @@ pub(super) fn upload(
     if limit > 0 && body.size_hint().lower() > limit {
         return Err(Error::BodyTooLarge);
     }
+    if body.size_hint().exact().is_none() {
+        // Unless told, hyper takes a GET without a length for one without a body.
+        let chunked = HeaderValue::from_static("chunked");
+        head.headers.insert(header::TRANSFER_ENCODING, chunked);
+    }
     let line = std::sync::Arc::clone(&exchange.peer.line);
-    let upload = Upload::new(body, limit, upstream.replay_body, move |waits| match waits {
+    let waiting = move |waits| match waits {
         true => line.begin(Wait::RequestBody),
         false => line.end(Wait::RequestBody),
-    });
+    };
+    // Trusted or not: nobody reads claims about the client from trailers, but for servers that mix them up.
+    let screen = |trailers: &mut HeaderMap| headers::distrust(trailers, false);
+    let upload = Upload::new(body, limit, upstream.replay_body, screen, waiting);
     if expects {
         upload.hold_back();
     }
