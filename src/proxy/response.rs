@@ -19,12 +19,13 @@ pub(super) fn prepare(parts: &mut Parts, exchange: &Exchange, route: &Route) -> 
             "Content-Length beside Transfer-Encoding".to_owned(),
         ));
     }
+    if !headers::is_plainly_coded(fields) {
+        return Err(Error::BadResponse("transfer coding".to_owned()));
+    }
     headers::take_hop_by_hop(fields);
     // What the client said it could do with trailers is not for the response to repeat.
     fields.remove(header::TE);
-    if fields.get_all(header::CONTENT_LENGTH).iter().nth(1).is_some() {
-        single_length(fields)?;
-    }
+    single_length(fields)?;
     // RFC 9110 section 8.6.
     if parts.status == StatusCode::NO_CONTENT {
         fields.remove(header::CONTENT_LENGTH);
@@ -35,17 +36,33 @@ pub(super) fn prepare(parts: &mut Parts, exchange: &Exchange, route: &Route) -> 
     Ok(())
 }
 
-/// The same length said twice is said once (RFC 9112 section 6.3); hyper has compared those of one line.
+/// The same length said twice is said once (RFC 9112 section 6.3). hyper has read it for itself, but only where
+/// there is a body.
 fn single_length(fields: &mut HeaderMap) -> Result<(), Error> {
-    let mut lengths = fields.get_all(header::CONTENT_LENGTH).iter();
-    let Some(first) = lengths.next().cloned() else {
+    let mut lines = fields.get_all(header::CONTENT_LENGTH).iter();
+    let Some(line) = lines.next() else {
         return Ok(());
     };
-    if lengths.any(|length| length != first) {
+    if lines.next().is_none() && is_number(line.as_bytes()) {
+        return Ok(());
+    }
+    let mut lengths = fields
+        .get_all(header::CONTENT_LENGTH)
+        .iter()
+        .flat_map(|line| line.as_bytes().split(|byte| *byte == b','))
+        .map(<[u8]>::trim_ascii);
+    let first = lengths.next().unwrap_or_default();
+    if !is_number(first) || lengths.any(|length| length != first) {
         return Err(Error::BadResponse("two lengths".to_owned()));
     }
-    fields.insert(header::CONTENT_LENGTH, first);
+    if let Ok(length) = HeaderValue::from_bytes(first) {
+        fields.insert(header::CONTENT_LENGTH, length);
+    }
     Ok(())
+}
+
+fn is_number(text: &[u8]) -> bool {
+    !text.is_empty() && text.iter().all(u8::is_ascii_digit)
 }
 
 /// The cookie of the sticky policy.
