@@ -3,6 +3,7 @@
 use std::convert::Infallible;
 use std::future::{Future, poll_fn};
 use std::net::SocketAddr;
+use std::os::fd::AsFd;
 use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -63,7 +64,7 @@ pub enum Ended {
 /// Serves requests until the connection ends.
 pub async fn serve<S, H>(stream: S, peer: Peer, handler: Rc<H>, limits: &Limits) -> Ended
 where
-    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    S: AsyncRead + AsyncWrite + AsFd + Unpin + Send + 'static,
     H: Handler,
 {
     let peer = Rc::new(peer);
@@ -71,6 +72,7 @@ where
     let service = service_fn(|request: Request<Incoming>| {
         line.end(Wait::Head);
         line.end(Wait::Request);
+        line.linger(false);
         let (handler, peer) = (Rc::clone(&handler), Rc::clone(&peer));
         async move { Ok::<_, Infallible>(handler.handle(&peer, request).await) }
     });

@@ -7,7 +7,7 @@
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::config::Timeouts;
 
@@ -71,9 +71,15 @@ pub enum Wait {
     ResponseBody,
     /// The client to take what was written.
     Write,
+    /// The client to see that it has been answered, and to stop sending.
+    Linger,
 }
 
-const WAITS: usize = 5;
+const WAITS: usize = 6;
+
+/// A client that goes on sending after its answer is listened to for this long. Closing at once would reset the
+/// connection, and the reset may overtake the answer (RFC 9112 section 9.6).
+const LINGER: Duration = Duration::from_secs(2);
 
 /// One downstream connection, as seen from its side.
 #[derive(Debug)]
@@ -86,6 +92,8 @@ pub struct Line {
     waker: Mutex<Option<Waker>>,
     interim: Mutex<Vec<u8>>,
     has_interim: AtomicBool,
+    lingers: AtomicBool,
+    ends_with_close: AtomicBool,
 }
 
 impl Line {
@@ -99,6 +107,8 @@ impl Line {
             waker: Mutex::new(None),
             interim: Mutex::new(Vec::new()),
             has_interim: AtomicBool::new(false),
+            lingers: AtomicBool::new(false),
+            ends_with_close: AtomicBool::new(false),
         };
         // A client that connects and says nothing is given the time of a head, not of an idle connection.
         line.begin(Wait::Head);
@@ -132,6 +142,7 @@ impl Line {
             (Wait::RequestBody, timeouts.request_body_idle),
             (Wait::ResponseBody, timeouts.response_body_idle),
             (Wait::Write, timeouts.response_write_idle),
+            (Wait::Linger, LINGER),
         ];
         limits.into_iter().find_map(|(wait, limit)| {
             let since = self.since[wait as usize].load(Ordering::Relaxed);
@@ -185,6 +196,27 @@ impl Line {
     /// Who is to be woken by [`Line::tell`].
     pub fn register(&self, waker: &Waker) {
         *lock(&self.waker) = Some(waker.clone());
+    }
+
+    /// Whether the client may be sending what nobody reads: when the connection is closed, it is told so gently.
+    pub fn linger(&self, lingers: bool) {
+        self.lingers.store(lingers, Ordering::Relaxed);
+    }
+
+    /// See [`Line::linger`].
+    pub fn lingers(&self) -> bool {
+        self.lingers.load(Ordering::Relaxed)
+    }
+
+    /// Whether the end of the connection is all that tells the client that its response is whole: then any other
+    /// end has to be a reset.
+    pub fn end_with_close(&self, ends: bool) {
+        self.ends_with_close.store(ends, Ordering::Relaxed);
+    }
+
+    /// See [`Line::end_with_close`].
+    pub fn ends_with_close(&self) -> bool {
+        self.ends_with_close.load(Ordering::Relaxed)
     }
 
     /// Queues an interim response; it leaves when everything before it has left.

@@ -237,6 +237,9 @@ impl Drop for Exchange {
         }
         self.peer.line.end(Wait::RequestBody);
         self.peer.line.end(Wait::ResponseBody);
+        if self.upload.as_ref().is_some_and(|upload| !upload.is_complete()) {
+            self.peer.line.linger(true);
+        }
         // From here on the connection is idle, unless the next request is here already.
         self.peer.line.begin(Wait::Request);
         let record = self.record();

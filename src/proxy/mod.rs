@@ -103,6 +103,17 @@ impl From<RewriteError> for Error {
     }
 }
 
+impl Error {
+    /// Whether what follows on the client's connection may be something else than its next request: another
+    /// reader may have found the end of this one elsewhere.
+    fn ends_connection(&self) -> bool {
+        matches!(
+            self,
+            Self::Malformed(_) | Self::NotAProxy | Self::BodyTooLarge | Self::BodyBroken
+        )
+    }
+}
+
 /// Handles the exchanges of one worker.
 pub struct Proxy(Rc<Shared>);
 
@@ -208,7 +219,8 @@ impl Proxy {
             trusted,
             upgrade.as_ref().map(|(name, _)| name),
         );
-        let upload = match request::upload(&mut exchange, &route, upstream.config(), body, expects) {
+        let upload = match request::upload(&mut exchange, &mut head, &route, upstream.config(), body, expects)
+        {
             Ok(upload) => upload,
             Err(error) => return Err((exchange, error)),
         };
@@ -246,6 +258,9 @@ impl Proxy {
             pin.set(&mut parts.headers, lease.endpoint());
         }
         self.hint_close(&mut parts.headers);
+        if exchange.version == Version::HTTP_10 && !parts.headers.contains_key(header::CONTENT_LENGTH) {
+            exchange.peer.line.end_with_close(true);
+        }
         exchange.answered(parts.status.as_u16());
         Ok(Response::from_parts(
             parts,
@@ -286,7 +301,12 @@ impl Handler for Proxy {
                 drop(peer.line.take_interim());
                 tracing::debug!(request_id = exchange.id(), %error, "answered by the gateway");
                 exchange.flag = answer::flag(&error);
-                let response = answer::to(&error, &exchange.method, accept.as_ref(), exchange.id());
+                let mut response = answer::to(&error, &exchange.method, accept.as_ref(), exchange.id());
+                if error.ends_connection() {
+                    peer.line.linger(true);
+                    let close = HeaderValue::from_static("close");
+                    response.headers_mut().insert(header::CONNECTION, close);
+                }
                 self.own(exchange, response)
             }
         }
