@@ -334,6 +334,31 @@ mod tests {
     }
 
     #[test]
+    fn an_answer_to_another_question_is_none() {
+        let resolver = Resolver::new(&config::Dns::default());
+        for (questions, expected) in [
+            (vec![("app.", RecordType::A)], LookupResult::Found),
+            (vec![("other.", RecordType::A)], LookupResult::Malformed),
+            (vec![("app.", RecordType::AAAA)], LookupResult::Malformed),
+            (
+                vec![("app.", RecordType::A), ("app.", RecordType::A)],
+                LookupResult::Malformed,
+            ),
+            (vec![], LookupResult::Malformed),
+        ] {
+            let mut message = Message::query();
+            message.queries = questions
+                .iter()
+                .map(|(owner, kind)| Query::query(name(owner), *kind))
+                .collect();
+            message.answers = vec![a("app.", [10, 0, 0, 1])];
+            let mut lookup = Lookup::empty("app.", LookupResult::Timeout);
+            resolver.judge(&message, &name("app."), Trust::Plain, &mut lookup);
+            assert_eq!(lookup.result, expected, "{questions:?}");
+        }
+    }
+
+    #[test]
     fn aliases_in_a_circle_end() {
         assert!(found(vec![alias("app.", "b."), alias("b.", "app.")]).is_empty());
     }

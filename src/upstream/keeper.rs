@@ -190,8 +190,7 @@ impl Keeper {
             .files
             .entry(endpoint.id())
             .or_insert_with(|| File::new(now, self.period));
-        let age = endpoint.age(self.upstream.clock.now());
-        let apart = if age < YOUTH { self.period / 2 } else { self.period };
+        let apart = pause(endpoint.age(self.upstream.clock.now()), self.period);
         let suspect = !endpoint.is_confirmed() || endpoint.health.load().cause() == Some(Cause::Connect);
         if file.busy {
             None
@@ -295,6 +294,11 @@ impl Keeper {
     }
 }
 
+/// Between two knocks at an endpoint of this age.
+fn pause(age: Duration, period: Duration) -> Duration {
+    if age < YOUTH { period / 2 } else { period }
+}
+
 impl File {
     /// A first knock is due at once, a first probe too.
     fn new(now: Instant, period: Duration) -> Self {
@@ -325,5 +329,36 @@ impl File {
         } else {
             None
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_young_endpoint_is_asked_twice_as_often() {
+        for (seconds, millis) in [(0, 500), (29, 500), (30, 1000), (3600, 1000)] {
+            assert_eq!(
+                pause(Duration::from_secs(seconds), PERIOD),
+                Duration::from_millis(millis)
+            );
+        }
+    }
+
+    #[test]
+    fn probes_decide_after_as_many_in_a_row_as_configured() {
+        let settings = Probe {
+            unhealthy_after: 2,
+            healthy_after: 3,
+            ..Probe::new(ProbeKind::Tcp)
+        };
+        let mut file = File::new(Instant::now(), PERIOD);
+        let told = [false, true, false, false, true, true, true, false].map(|passed| {
+            file.count(passed);
+            file.opinion(&settings)
+        });
+        let (bad, good) = (Some(true), Some(false));
+        assert_eq!(told, [None, None, None, bad, None, None, good, None]);
     }
 }

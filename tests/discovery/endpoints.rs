@@ -1,5 +1,7 @@
 //! The life of an endpoint: appearing, failing, recovering, leaving; and of the sets that hold them.
 
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+
 use super::*;
 
 /// Traps 6, 13 and 14: what pools hold is keyed by endpoint, not by name; an endpoint that left DNS gets nothing
@@ -160,12 +162,18 @@ async fn one_request_tries_an_endpoint_whose_ejection_is_over() {
     };
     assert_eq!(view().state, State::Ejected);
     until("probing", || view().state == State::Probing).await;
-    let attempts: Vec<_> = (0..30).map(|_| pick(scene.only()).unwrap()).collect();
-    let trials: Vec<_> = attempts
-        .iter()
-        .filter(|one| one.endpoint().id() == ejected.id())
-        .collect();
-    assert_eq!(trials.len(), 1);
+    let pick_many = || (0..30).map(|_| pick(scene.only()).unwrap()).collect::<Vec<_>>();
+    let is_trial = |attempt: &&Attempt| attempt.endpoint().id() == ejected.id();
+    let given_up = pick_many();
+    assert_eq!(given_up.iter().filter(is_trial).count(), 1);
+    assert!(
+        !pick_many().iter().any(|attempt| is_trial(&attempt)),
+        "one at a time"
+    );
+    drop(given_up);
+    let attempts = pick_many();
+    let trials: Vec<_> = attempts.iter().filter(is_trial).collect();
+    assert_eq!(trials.len(), 1, "the first one ended without a verdict");
     trials[0].heard(StatusCode::OK);
     assert_eq!(view().state, State::Active);
 }
@@ -237,21 +245,24 @@ async fn the_budget_bounds_extra_attempts() {
 async fn the_limit_of_requests_in_flight_is_never_exceeded() {
     let plan = Plan::new(&["127.0.0.1:9"])
         .await
-        .with(|upstream| upstream.max_in_flight = 5);
+        .with(|upstream| upstream.max_in_flight = 1);
     let scene = plan.start().await;
-    let workers: Vec<_> = (0..4)
-        .map(|_| {
-            let upstream = Arc::clone(scene.only());
-            std::thread::spawn(move || (0..100).filter_map(|_| pick(&upstream).ok()).collect::<Vec<_>>())
-        })
-        .collect();
-    let attempts: Vec<_> = workers
-        .into_iter()
-        .flat_map(|worker| worker.join().unwrap())
-        .collect();
-    assert_eq!(attempts.len(), 5);
+    let (inside, most, done) = (AtomicUsize::new(0), AtomicUsize::new(0), AtomicUsize::new(0));
+    let work = || {
+        for _ in 0..50_000 {
+            let Ok(attempt) = pick(scene.only()) else { continue };
+            most.fetch_max(inside.fetch_add(1, SeqCst) + 1, SeqCst);
+            done.fetch_add(1, SeqCst);
+            inside.fetch_sub(1, SeqCst);
+            drop(attempt);
+        }
+    };
+    std::thread::scope(|scope| (0..4).for_each(|_| drop(scope.spawn(work))));
+    assert_eq!(most.load(SeqCst), 1);
+    assert!(done.load(SeqCst) > 0);
+    let held = pick(scene.only()).unwrap();
     assert_eq!(pick(scene.only()).unwrap_err(), Error::Overloaded);
-    drop(attempts);
+    drop(held);
     assert!(pick(scene.only()).is_ok());
 }
 

@@ -24,7 +24,7 @@ async fn a_name_that_is_down_is_asked_for_rarely_until_a_request_wants_it() {
     );
 }
 
-/// Trap 11: names vanish or fail while the tasks are fine.
+/// Trap 11: names vanish or fail while the tasks are fine, for longer than any hold.
 #[tokio::test]
 async fn failures_of_dns_keep_the_last_good_endpoints_that_answer() {
     for failure in [
@@ -38,11 +38,14 @@ async fn failures_of_dns_keep_the_last_good_endpoints_that_answer() {
         let target = format!("app:{}", peer.address.port());
         let scene = Plan::new(&[&target])
             .await
+            .with(|upstream| upstream.hold = REFRESH)
+            .answers("app", &[[127, 0, 9, 9]])
             .answers("tasks.app", &[v4(peer.address), [127, 0, 1, 2]])
             .start()
             .await;
         scene.dns.say("tasks.app", failure.clone());
         until("stale", || scene.name("app").state == NameState::Stale).await;
+        rounds(&scene.dns, "tasks.app", 3).await;
         assert_eq!(
             addresses(scene.only()),
             ips(&[[127, 0, 1, 1], [127, 0, 1, 2]]),
