@@ -2,14 +2,14 @@
 //!
 //! Finding them is the work of the reader; choosing an exit code or a status is the caller's.
 
+use std::collections::HashSet;
 use std::fmt;
-use std::ops::Range;
 
 use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
 use serde::Serialize;
 use serde::ser::SerializeMap;
 
-use super::variables::sensitive;
+use super::excerpt::Text;
 
 /// How bad it is.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd, Serialize)]
@@ -102,14 +102,6 @@ pub(super) struct At {
     pub(super) end: usize,
 }
 
-/// A text that was read, kept for showing the lines that problems are in.
-#[derive(Clone, Debug)]
-struct Text {
-    name: String,
-    text: String,
-    hidden: Vec<Range<usize>>,
-}
-
 /// All problems of one configuration, errors first, then by place.
 #[derive(Clone, Debug, Default)]
 pub struct Diagnostics {
@@ -118,6 +110,9 @@ pub struct Diagnostics {
     /// Whether what the machine lacks, but another may have, is only warned about.
     lenient: bool,
 }
+
+/// Said of a table whose header has no end; the parser goes astray behind it.
+pub(super) const BROKEN_HEADER: &str = "the header of this table is not closed";
 
 impl Diagnostics {
     /// One error without a place, for what came from the command line.
@@ -192,18 +187,14 @@ impl Diagnostics {
 
     /// Keeps a text; what it returns goes into [`At::text`].
     pub(super) fn open(&mut self, name: impl Into<String>, text: &str) -> usize {
-        self.texts.push(Text {
-            name: name.into(),
-            text: text.to_owned(),
-            hidden: Vec::new(),
-        });
+        self.texts.push(Text::new(name.into(), text));
         self.texts.len() - 1
     }
 
     /// Never shows these bytes: a secret stands there.
     pub(super) fn hide(&mut self, at: At) {
         if let Some(text) = self.texts.get_mut(at.text) {
-            text.hidden.push(at.start..at.end);
+            text.hide(at.start..at.end);
         }
     }
 
@@ -276,27 +267,29 @@ impl Diagnostics {
         }
     }
 
-    /// Puts them in order and drops what only follows from a syntax error: half a file lacks half of its names.
+    /// Puts them in order and drops what only follows from another problem: half a file lacks half of its names.
     pub(super) fn settle(&mut self) {
-        let text = |problem: &Diagnostic| problem.place.as_ref().map(|location| location.at.text);
-        let broken: Vec<_> = self
-            .list
-            .iter()
-            .filter(|problem| problem.code == Code::Syntax)
-            .map(text)
-            .collect();
+        let at = |problem: &Diagnostic| problem.place.as_ref().map(|place| place.at);
+        let syntax = || self.list.iter().filter(|problem| problem.code == Code::Syntax);
+        let texts: HashSet<_> = syntax().filter_map(at).map(|at| at.text).collect();
         let line = |problem: &Diagnostic| problem.place.as_ref().map(|place| (place.at.text, place.line));
-        let lines: Vec<_> = self
-            .list
-            .iter()
-            .filter(|it| it.code == Code::Syntax)
-            .map(line)
+        let lines: HashSet<_> = syntax().map(line).collect();
+        // Behind a broken header, keys seem to belong to the table before it.
+        let headers: Vec<_> = syntax()
+            .filter(|problem| problem.message == BROKEN_HEADER)
+            .filter_map(at)
             .collect();
+        let behind = |at: At| {
+            headers
+                .iter()
+                .any(|header| header.text == at.text && header.start < at.start)
+        };
         let lacking = |problem: &Diagnostic| matches!(problem.code, Code::Environment | Code::File);
         let wrong = self.has_errors() || self.list.iter().any(lacking);
         self.list.retain(|problem| match problem.code {
-            Code::UnknownName => broken.is_empty(),
-            Code::MissingKey => !broken.contains(&text(problem)),
+            Code::UnknownName => texts.is_empty(),
+            Code::MissingKey => !at(problem).is_some_and(|at| texts.contains(&at.text)),
+            Code::UnknownKey if at(problem).is_some_and(behind) => false,
             // What is left out for its problems uses nothing.
             Code::Unused => !wrong,
             Code::Syntax => true,
@@ -352,53 +345,6 @@ impl Serialize for Diagnostic {
             map.serialize_entry("help", &help.join("; "))?;
         }
         map.end()
-    }
-}
-
-impl Text {
-    /// Line and column of a byte, 1-based, the column in characters.
-    fn position(&self, byte: usize) -> (usize, usize) {
-        let before = &self.text[..self.floor(byte)];
-        let start = before.rfind('\n').map_or(0, |newline| newline + 1);
-        (
-            before.matches('\n').count() + 1,
-            before[start..].chars().count() + 1,
-        )
-    }
-
-    /// The lines that hold a range, secrets blotted out, and the range within them. Where lines are broken, nobody
-    /// knows what is a secret: all of a line that sounds like one is blotted out.
-    fn excerpt(&self, at: At, broken: bool) -> (String, Range<usize>) {
-        let (start, end) = (self.floor(at.start), self.floor(at.end.max(at.start)));
-        let from = self.text[..start].rfind('\n').map_or(0, |newline| newline + 1);
-        let to = self.text[end..]
-            .find('\n')
-            .map_or(self.text.len(), |newline| end + newline);
-        let mut lines = String::with_capacity(to - from);
-        let mut line_from = from;
-        for line in self.text[from..to].split_inclusive('\n') {
-            let secret = (broken && sensitive(line))
-                .then(|| line_from + line.find('=').map_or(0, |equals| equals + 1));
-            for (offset, char) in line
-                .char_indices()
-                .map(|(offset, char)| (line_from + offset, char))
-            {
-                let hidden = secret.is_some_and(|secret| offset >= secret)
-                    || self.hidden.iter().any(|range| range.contains(&offset));
-                if hidden && char != '\n' {
-                    // As many bytes as the character has, so that ranges hold.
-                    lines.extend(std::iter::repeat_n('*', char.len_utf8()));
-                } else {
-                    lines.push(char);
-                }
-            }
-            line_from += line.len();
-        }
-        (lines, start - from..end - from)
-    }
-
-    fn floor(&self, byte: usize) -> usize {
-        self.text.floor_char_boundary(byte)
     }
 }
 

@@ -24,6 +24,7 @@ pub use units::duration;
 mod advice;
 pub mod defaults;
 mod diagnostics;
+mod excerpt;
 mod fit;
 mod include;
 mod keys;

@@ -6,7 +6,7 @@ use std::ops::Range;
 
 use toml::de::{DeTable, DeValue};
 
-use super::diagnostics::{At, Code, Diagnostics};
+use super::diagnostics::{At, BROKEN_HEADER, Code, Diagnostics};
 use super::variables::{self, Environment};
 
 /// A value and where it stands.
@@ -137,6 +137,11 @@ fn explained(said: &str, text: &str, at: usize) -> (String, Option<String>) {
             "the text has no end".to_owned(),
             help("add the `'` that closes it"),
         ),
+        "unclosed table, expected `]`" => (BROKEN_HEADER.to_owned(), help("write `[name]`")),
+        "unclosed array table, expected `]`" => (BROKEN_HEADER.to_owned(), help("write `[[name]]`")),
+        "key with no value, expected `=`" => {
+            ("this key has no value".to_owned(), help("write `key = value`"))
+        }
         "duplicate key" => ("this key is there twice".to_owned(), help("remove one of them")),
         said => (said.to_owned(), None),
     }

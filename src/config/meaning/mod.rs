@@ -17,17 +17,18 @@ mod redirect;
 mod rewrite;
 mod route;
 mod settings;
+mod tuning;
 mod upstream;
 
 /// What routes take when they do not say.
 #[derive(Clone, Copy, Debug)]
-struct Tuning {
+struct RouteTuning {
     timeout: std::time::Duration,
     retries: u32,
     request_body: u64,
 }
 
-impl Tuning {
+impl RouteTuning {
     fn new(limits: &Limits) -> Self {
         Self {
             timeout: defaults::TIMEOUT,
@@ -84,7 +85,7 @@ pub(super) fn config(documents: Vec<Section>, reading: &mut Reading<'_>) -> (Con
 }
 
 /// Everything of the main file but routes and upstreams.
-fn settings(main: &mut Section, reading: &mut Reading<'_>) -> (Config, Tuning, Upstream) {
+fn settings(main: &mut Section, reading: &mut Reading<'_>) -> (Config, RouteTuning, Upstream) {
     let mut config = empty();
     config.listeners = settings::listeners(main, reading);
     config.admin = settings::admin(main, &config.listeners, reading);
@@ -97,7 +98,7 @@ fn settings(main: &mut Section, reading: &mut Reading<'_>) -> (Config, Tuning, U
         at
     });
     config.access_log = settings::access_log(main, reading);
-    let mut tuning = Tuning::new(&config.limits);
+    let mut tuning = RouteTuning::new(&config.limits);
     let mut pattern = upstream::pattern();
     if let Some(mut defaults) = main.section("defaults") {
         if let (Some(at), true) = (limit.flatten(), defaults.has("request_body")) {
@@ -107,7 +108,7 @@ fn settings(main: &mut Section, reading: &mut Reading<'_>) -> (Config, Tuning, U
                 .help("say it once: both mean the bound of routes that have none of their own");
         }
         tuning.tune(&mut defaults);
-        upstream::tune(&mut pattern, &mut defaults, reading);
+        tuning::tune(&mut pattern, &mut defaults, reading);
     }
     (config, tuning, pattern)
 }

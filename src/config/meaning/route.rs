@@ -7,7 +7,7 @@ use std::sync::Arc;
 use http::HeaderValue;
 
 use super::edits::{Direction, edits};
-use super::{Routes, Tuning, choices, matching, redirect, rewrite, upstream};
+use super::{RouteTuning, Routes, choices, matching, redirect, rewrite, upstream};
 use crate::config::diagnostics::{At, Code};
 use crate::config::reading::Reading;
 use crate::config::section::Section;
@@ -16,14 +16,14 @@ use crate::config::{Action, Authority, Forward, Host, PathPattern, Rewrite, Rout
 
 /// The routes so far.
 pub(super) struct Set {
-    tuning: Tuning,
+    tuning: RouteTuning,
     routes: Vec<(Route, At)>,
     /// Given names, and where they stand as `file:line`.
     names: HashMap<String, String>,
 }
 
 impl Set {
-    pub(super) fn new(tuning: Tuning) -> Self {
+    pub(super) fn new(tuning: RouteTuning) -> Self {
         Self {
             tuning,
             routes: Vec::new(),
