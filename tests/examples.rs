@@ -8,10 +8,12 @@ use std::path::{Path, PathBuf};
 
 use gatewit::config::{self, Loaded, Source};
 use gatewit::router;
+use gatewit::telemetry::Flag;
+use http::StatusCode;
 use regex::Regex;
 use serde_json::Value;
 
-use crate::support::binary::{HEAD, Running, ask, origin};
+use crate::support::binary::{HEAD, Running, ask, eventually, forward_to, lines, origin, said};
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -271,6 +273,101 @@ fn takes(value: &Value) -> String {
         Some("array") => format!("list of {}", takes(&value["items"])),
         _ => "table".to_owned(),
     }
+}
+
+/// Whether the README has this, as code.
+#[track_caller]
+fn assert_in_readme(what: &str, all: impl IntoIterator<Item = String>) {
+    let readme = read("README.md");
+    let missing: Vec<_> = all
+        .into_iter()
+        .filter(|one| !readme.contains(&format!("`{one}`")) && !readme.contains(&format!("`{one} ")))
+        .collect();
+    assert!(
+        missing.is_empty(),
+        "{what} that the README does not have: {missing:?}"
+    );
+}
+
+#[test]
+fn everything_that_a_running_gateway_tells_is_explained() {
+    let gateway = Running::with(&forward_to(origin()));
+    assert_eq!(
+        ask(gateway.listener, "GET", "/", &["Referer: x", "User-Agent: y"]).0,
+        200
+    );
+    let (_, _, paths) = ask(gateway.admin, "GET", "/", &[]);
+    let paths: serde_json::Map<String, Value> = serde_json::from_str(&paths).unwrap();
+    assert_in_readme("paths", paths.keys().map(|path| format!("GET {path}")));
+    let (_, _, metrics) = ask(gateway.admin, "GET", "/metrics", &[]);
+    let kinds = Regex::new("(?m)^# TYPE ([a-z_]+) ([a-z]+)$").unwrap();
+    let names = kinds.captures_iter(&metrics).map(|kind| match &kind[2] {
+        "counter" => format!("{}_total", &kind[1]),
+        "info" => format!("{}_info", &kind[1]),
+        _ => kind[1].to_owned(),
+    });
+    let names: Vec<_> = names.collect();
+    assert!(names.len() > 20);
+    assert_in_readme("metrics", names);
+    let line = eventually("a line of the access log", || {
+        lines(&gateway.file("stdout")).pop()
+    });
+    let line: serde_json::Map<String, Value> = serde_json::from_str(&line).unwrap();
+    assert_in_readme("fields", line.keys().cloned());
+    assert_in_readme("flags", Flag::ALL.map(|flag| flag.name().to_owned()));
+}
+
+#[test]
+fn every_command_and_option_is_explained() {
+    let commands = Regex::new(r"(?m)^  ([a-z]+) +[A-Z]").unwrap();
+    let options = Regex::new(r"(?m)^ +(?:-[a-zA-Z], )?--([a-z-]+)").unwrap();
+    let (_, help, _) = said(&["--help"]);
+    let commands: Vec<_> = commands
+        .captures_iter(&help)
+        .map(|found| found[1].to_owned())
+        .collect();
+    assert!(commands.len() > 9, "{commands:?}");
+    let readme = read("README.md");
+    for command in commands.iter().filter(|command| *command != "help") {
+        let row = if command == "run" {
+            "gatewit [run]"
+        } else {
+            &format!("gatewit {command}")
+        };
+        assert!(readme.contains(&format!("| `{row}")), "{row}");
+        for option in options.captures_iter(&said(&[command, "--help"]).1) {
+            let option = format!("--{}", &option[1]);
+            let known = ["--help", "--config", "--header"].contains(&option.as_str());
+            assert!(known || readme.contains(&option), "{command} {option}");
+        }
+    }
+}
+
+#[test]
+fn every_status_that_the_gateway_chooses_is_explained() {
+    let table = section("### Answers of the gateway itself");
+    let chosen = Regex::new(r"\bS::([A-Z_]+)").unwrap();
+    let code = read("src/proxy/answer.rs");
+    let mut count = 0;
+    for name in chosen.captures_iter(&code) {
+        let status = (200..600)
+            .filter_map(|code| StatusCode::from_u16(code).ok())
+            .find(|status| {
+                let reason = status.canonical_reason().unwrap_or_default();
+                reason.to_uppercase().replace(['-', ' '], "_") == name[1]
+            })
+            .unwrap();
+        assert!(table.contains(&format!("| {} |", status.as_u16())), "{status}");
+        count += 1;
+    }
+    assert!(count > 10);
+}
+
+/// What follows a heading of the README until the next one.
+fn section(heading: &str) -> String {
+    let readme = read("README.md");
+    let (_, rest) = readme.split_once(heading).expect(heading);
+    rest.split("\n#").next().unwrap_or_default().to_owned()
 }
 
 fn documents() -> [&'static str; 4] {
