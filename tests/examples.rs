@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use gatewit::config::{self, Loaded, Source};
 use gatewit::router;
@@ -315,6 +316,44 @@ fn everything_that_a_running_gateway_tells_is_explained() {
     let line: serde_json::Map<String, Value> = serde_json::from_str(&line).unwrap();
     assert_in_readme("fields", line.keys().cloned());
     assert_in_readme("flags", Flag::ALL.map(|flag| flag.name().to_owned()));
+}
+
+/// Keys of the example of an endpoint, as the API has them.
+#[test]
+fn the_example_of_the_admin_api_has_its_keys() {
+    let section = section("### Admin API");
+    let (_, example) = section.split_once("```json\n").unwrap();
+    let example: Value = serde_json::from_str(example.split("```").next().unwrap()).unwrap();
+    let gateway = Running::with(&forward_to(origin()));
+    let real: Value = serde_json::from_str(&ask(gateway.admin, "GET", "/api/v1/upstreams", &[]).2).unwrap();
+    let keys = |value: &Value| -> Vec<String> { value.as_object().unwrap().keys().cloned().collect() };
+    assert_eq!(keys(&example), keys(&real));
+    let (example, real) = (&example["upstreams"][0], &real["upstreams"][0]);
+    assert_eq!(keys(example), keys(real));
+    assert_eq!(keys(&example["endpoints"][0]), keys(&real["endpoints"][0]));
+}
+
+#[test]
+fn commands_in_the_readme_say_what_stands_there() {
+    let readme = read("README.md");
+    let blocks = Regex::new(r"(?s)```console\n\$ gatewit ([^\n]*)\n(.+?)```").unwrap();
+    let mut count = 0;
+    for block in blocks.captures_iter(&readme) {
+        let line = format!("'{}' {}", env!("CARGO_BIN_EXE_gatewit"), &block[1]);
+        let shell = Command::new("sh")
+            .args(["-c", &line])
+            .current_dir(root())
+            .output()
+            .unwrap();
+        assert_eq!(
+            String::from_utf8(shell.stdout).unwrap(),
+            block[2],
+            "{}",
+            &block[1]
+        );
+        count += 1;
+    }
+    assert!(count > 0);
 }
 
 #[test]
