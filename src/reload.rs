@@ -15,12 +15,16 @@ use tokio::sync::{mpsc, oneshot};
 use tracing::{error, info, warn};
 
 use crate::config::{self, Code, Config, Diagnostics, Source};
+use crate::router;
 use crate::snapshot::{Live, Snapshot};
 use crate::telemetry::metrics::{self, Metrics};
 
 /// How often files are looked at. Looking is cheap, needs no rights, and works for bind mounts and Docker
 /// configs, where file events do not arrive.
 const LOOK: Duration = Duration::from_secs(1);
+
+/// How long the first answers for new names are waited for; until then the old configuration serves.
+const FIRST_ANSWERS: Duration = Duration::from_secs(2);
 
 /// What asked for a reload.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
@@ -146,7 +150,7 @@ impl<R: Rim> Reloader<R> {
 
     /// Runs until every handle is gone.
     pub async fn run(mut self) {
-        let mut files = Fingerprint::of(&self.live.load().config.files);
+        let mut files = Fingerprint::of(&self.live.load().config);
         let mut seen = files.clone();
         let mut look = tokio::time::interval(LOOK);
         look.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
@@ -155,15 +159,15 @@ impl<R: Rim> Reloader<R> {
                 request = self.requests.recv() => {
                     let Some((trigger, reply)) = request else { return };
                     // Nobody listens any more: the caller has given up waiting.
-                    let _ = reply.send(self.reload(trigger));
-                    files = Fingerprint::of(&self.live.load().config.files);
+                    let _ = reply.send(self.reload(trigger).await);
+                    files = Fingerprint::of(&self.live.load().config);
                 }
                 _ = look.tick() => {
-                    let now = Fingerprint::of(&self.live.load().config.files);
+                    let now = Fingerprint::of(&self.live.load().config);
                     // Looked at twice: a file that is just being written is left alone until it rests.
                     if now != files && now == seen {
                         files = now.clone();
-                        self.reload(Trigger::File);
+                        self.reload(Trigger::File).await;
                     }
                     seen = now;
                 }
@@ -171,10 +175,9 @@ impl<R: Rim> Reloader<R> {
         }
     }
 
-    fn reload(&mut self, trigger: Trigger) -> Arc<Outcome> {
-        let result = self
-            .load()
-            .unwrap_or_else(|diagnostics| Result::Rejected { diagnostics });
+    async fn reload(&mut self, trigger: Trigger) -> Arc<Outcome> {
+        let result = self.load().await;
+        let result = result.unwrap_or_else(|diagnostics| Result::Rejected { diagnostics });
         let outcome = Arc::new(Outcome {
             at: SystemTime::now(),
             trigger,
@@ -206,26 +209,30 @@ impl<R: Rim> Reloader<R> {
         outcome
     }
 
-    fn load(&mut self) -> std::result::Result<Result, Diagnostics> {
+    async fn load(&mut self) -> std::result::Result<Result, Diagnostics> {
         if matches!(self.source, Source::Stdin) {
             let message = "the configuration came from standard input and can not be read again";
             return Err(Diagnostics::from_message(Code::File, message));
         }
-        let loaded = config::load(self.source.clone())?;
+        let mut loaded = config::load(self.source.clone())?;
         let old = self.live.load_full();
-        if loaded.config.hash == old.config.hash {
-            return Ok(Result::Unchanged {
-                hash: loaded.config.hash,
-            });
+        let hash = loaded.config.hash.clone();
+        if hash == old.config.hash {
+            return Ok(Result::Unchanged { hash });
         }
+        let shadows = router::unreachable(&loaded.config.routes);
+        loaded.warn_unreachable(
+            &shadows
+                .iter()
+                .map(|shadow| (shadow.dead, shadow.by))
+                .collect::<Vec<_>>(),
+        );
         let changed = differences(&old.config, &loaded.config);
         let ready = self.rim.prepare(&loaded.config)?;
-        let hash = loaded.config.hash.clone();
-        self.live.store(Arc::new(Snapshot::build(
-            loaded.config,
-            Some(&old),
-            &tokio::runtime::Handle::current(),
-        )));
+        let snapshot = Snapshot::build(loaded.config, Some(&old), &tokio::runtime::Handle::current());
+        // Names that are new get an answer before the first request asks for them.
+        snapshot.upstreams.first_answers(FIRST_ANSWERS).await;
+        self.live.store(Arc::new(snapshot));
         self.rim.commit(ready);
         for warning in &loaded.warnings {
             warn!(message = warning.message, "configuration warning");
@@ -297,15 +304,8 @@ fn compare(
 struct Fingerprint(Vec<(PathBuf, Option<(SystemTime, u64)>)>);
 
 impl Fingerprint {
-    fn of(files: &[PathBuf]) -> Self {
-        // A new file of an include shows in its folder.
-        let folders = files
-            .iter()
-            .filter_map(|file| file.parent())
-            .filter(|folder| !folder.as_os_str().is_empty());
-        let mut paths: Vec<&Path> = files.iter().map(PathBuf::as_path).chain(folders).collect();
-        paths.sort_unstable();
-        paths.dedup();
+    fn of(config: &Config) -> Self {
+        let paths = config.files.iter().chain(&config.folders).map(PathBuf::as_path);
         let look = |path: &Path| {
             let metadata = fs::metadata(path).ok()?;
             Some((
@@ -313,12 +313,7 @@ impl Fingerprint {
                 if metadata.is_dir() { 0 } else { metadata.len() },
             ))
         };
-        Self(
-            paths
-                .into_iter()
-                .map(|path| (path.to_owned(), look(path)))
-                .collect(),
-        )
+        Self(paths.map(|path| (path.to_owned(), look(path))).collect())
     }
 }
 

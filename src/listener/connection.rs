@@ -21,6 +21,9 @@ use super::line::{Line, Order, Wait};
 use super::wire::Wire;
 use crate::config::{Limits, Listener};
 
+/// What hyper's server takes when it is not told.
+const HYPER_MAX_HEADERS: usize = 100;
+
 /// What is known of a connection before its first request.
 #[derive(Debug)]
 pub struct Peer {
@@ -77,10 +80,14 @@ where
         async move { Ok::<_, Infallible>(handler.handle(&peer, request).await) }
     });
     let io = TokioIo::new(Wire::new(stream, Arc::clone(line)));
-    let connection = http1::Builder::new()
+    let mut builder = http1::Builder::new();
+    // Setting hyper's own bound would move its table of fields to the heap, for each request.
+    if limits.request_headers != HYPER_MAX_HEADERS {
+        builder.max_headers(limits.request_headers);
+    }
+    let connection = builder
         // A client that closes its sending side has gone away; what it asked for is not worth finishing.
         .half_close(false)
-        .max_headers(limits.request_headers)
         // hyper's own floor for its buffer is 8 KiB.
         .max_buf_size(limits.request_head.max(8 * 1024))
         .header_read_timeout(None)

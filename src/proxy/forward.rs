@@ -103,6 +103,7 @@ struct Try {
     outcome: Pin<Box<dyn Future<Output = Outcome>>>,
 }
 
+#[expect(clippy::large_enum_variant, reason = "it is taken apart where it is made")]
 enum Event {
     Outcome(Try, Outcome),
     Alarm,

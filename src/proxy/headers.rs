@@ -35,16 +35,16 @@ const OF_PROXIES: [&str; 17] = [
 ];
 
 /// RFC 9110 section 7.6.1, and what older software means by it.
-const HOP_BY_HOP: [&str; 9] = [
-    "connection",
-    "http2-settings",
-    "keep-alive",
-    "proxy-authenticate",
-    "proxy-authorization",
-    "proxy-connection",
-    "te",
-    "transfer-encoding",
-    "upgrade",
+const HOP_BY_HOP: [HeaderName; 9] = [
+    header::CONNECTION,
+    HeaderName::from_static("http2-settings"),
+    HeaderName::from_static("keep-alive"),
+    header::PROXY_AUTHENTICATE,
+    header::PROXY_AUTHORIZATION,
+    HeaderName::from_static("proxy-connection"),
+    header::TE,
+    header::TRANSFER_ENCODING,
+    header::UPGRADE,
 ];
 
 /// Fields that `Connection` can not name away (RFC 9110 section 7.6.1 forbids end-to-end ones there).
@@ -93,8 +93,9 @@ fn is_framing(name: &str) -> bool {
 /// Removes hop-by-hop fields and those that `Connection` names; returns the protocol that the sender wants to
 /// change to, when it asks for that properly.
 pub fn take_hop_by_hop(headers: &mut HeaderMap) -> Option<HeaderValue> {
-    // Most messages have none: one look at the names is cheaper than asking for each that there might be.
-    if !headers.keys().any(|name| is_hop_by_hop(name.as_str())) {
+    // Few messages have more than one: a look at the names is cheaper than asking for each that there might be.
+    let present: Vec<_> = headers.keys().filter_map(hop_by_hop).collect();
+    if present.is_empty() {
         return None;
     }
     let named = connection_options(headers);
@@ -102,16 +103,25 @@ pub fn take_hop_by_hop(headers: &mut HeaderMap) -> Option<HeaderValue> {
         .remove(header::UPGRADE)
         .filter(|_| named.contains(&header::UPGRADE));
     let trailers = wants_trailers(headers);
-    for name in named.into_iter().filter(|name| !STAY.contains(name)) {
+    for name in named.iter().filter(|name| !STAY.contains(name)) {
         headers.remove(name);
     }
-    for name in HOP_BY_HOP {
-        headers.remove(name);
+    for index in present {
+        headers.remove(&HOP_BY_HOP[index]);
     }
     if trailers {
         headers.insert(header::TE, HeaderValue::from_static("trailers"));
     }
     upgrade
+}
+
+/// Where in [`HOP_BY_HOP`] a name stands.
+fn hop_by_hop(name: &HeaderName) -> Option<usize> {
+    // Lengths are nearly always enough to tell.
+    if !matches!(name.as_str().len(), 2 | 7 | 10 | 14 | 16..=19) {
+        return None;
+    }
+    HOP_BY_HOP.iter().position(|hop| hop == name)
 }
 
 /// Only a sole `chunked`, or nothing, says how long a message is in one way (RFC 9112 section 6.1); other
@@ -123,10 +133,6 @@ pub fn is_plainly_coded(headers: &HeaderMap) -> bool {
         (Some(coding), None) => coding.as_bytes().trim_ascii().eq_ignore_ascii_case(b"chunked"),
         _ => false,
     }
-}
-
-fn is_hop_by_hop(name: &str) -> bool {
-    HOP_BY_HOP.contains(&name)
 }
 
 fn connection_options(headers: &HeaderMap) -> Vec<HeaderName> {
@@ -168,9 +174,10 @@ pub struct Forwarded<'a> {
 impl Forwarded<'_> {
     /// Adds the gateway's fields.
     pub fn add(&self, headers: &mut HeaderMap) {
-        let chain = match headers.get(&X_FORWARDED_FOR) {
-            Some(_) if self.trusted => joined(headers, self.peer),
-            _ => self.peer.clone(),
+        let chain = if self.trusted && headers.contains_key(&X_FORWARDED_FOR) {
+            joined(headers, self.peer)
+        } else {
+            self.peer.clone()
         };
         headers.insert(X_FORWARDED_FOR, chain);
         if !(self.trusted && headers.contains_key(X_FORWARDED_PROTO)) {
@@ -237,6 +244,11 @@ mod tests {
             );
         }
         headers
+    }
+
+    #[test]
+    fn every_hop_by_hop_name_has_a_length_that_is_looked_for() {
+        assert!(HOP_BY_HOP.iter().all(|name| hop_by_hop(name).is_some()));
     }
 
     #[test]

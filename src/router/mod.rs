@@ -158,8 +158,13 @@ impl Router {
         let admits = |index: usize| predicate::failed(&self.routes[index].route, request).is_none();
         let ask = |table: &Table| table.find(request.path, admits);
         let exact = self.exact.get(request.host).and_then(ask);
+        let wild = if self.suffixes.is_empty() {
+            ""
+        } else {
+            request.host
+        };
         exact
-            .or_else(|| suffixes(request.host).find_map(|suffix| self.suffixes.get(suffix).and_then(ask)))
+            .or_else(|| suffixes(wild).find_map(|suffix| self.suffixes.get(suffix).and_then(ask)))
             .or_else(|| ask(&self.any))
     }
 }

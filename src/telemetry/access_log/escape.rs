@@ -10,7 +10,12 @@ const HEX: &[u8; 16] = b"0123456789abcdef";
 /// `\xnn`.
 pub(super) fn json(bytes: &[u8], out: &mut Vec<u8>) {
     let (bytes, cut) = shorten(bytes);
-    let plain = |byte: &u8| matches!(byte, 0x20..=0x7e) && !matches!(byte, b'"' | b'\\');
+    let plain = |byte: &u8| matches!(byte, 0x20..=0x7e) & !matches!(byte, b'"' | b'\\');
+    // Without a way out of the loop it becomes a few vector instructions, and hardly anything needs more.
+    if bytes.iter().fold(true, |all, byte| all & plain(byte)) && !cut {
+        out.extend_from_slice(bytes);
+        return;
+    }
     let clean = bytes.iter().take_while(|byte| plain(byte)).count();
     out.extend_from_slice(&bytes[..clean]);
     for chunk in bytes[clean..].utf8_chunks() {

@@ -10,36 +10,46 @@ use super::clock::Clock;
 use super::escape;
 use crate::telemetry::Record;
 
+/// The start of a field: one copy instead of three.
+macro_rules! key {
+    ($name:literal) => {
+        concat!(",\"", $name, "\":").as_bytes()
+    };
+}
+
 /// A JSON object. Fields that a record does not have are left out.
 pub(super) fn json(record: &Record<'_>, query: bool, clock: &mut Clock, out: &mut Vec<u8>) {
     out.extend_from_slice(b"{\"ts\":\"");
     clock.rfc3339(record.time, out);
     out.extend_from_slice(b"\",\"level\":\"info\"");
-    text(out, "request_id", record.request_id.as_bytes());
-    text(out, "listener", record.listener.as_bytes());
-    address(out, "client_ip", record.client_ip);
-    address(out, "peer_ip", record.peer.ip());
-    number(out, "peer_port", record.peer.port().into());
-    text(out, "method", record.method.as_str().as_bytes());
-    text(out, "scheme", record.scheme.as_bytes());
-    text(out, "host", record.host.as_bytes());
-    text(out, "path", record.path.as_bytes());
+    text(out, key!("request_id"), record.request_id.as_bytes());
+    text(out, key!("listener"), record.listener.as_bytes());
+    address(out, key!("client_ip"), record.client_ip);
+    address(out, key!("peer_ip"), record.peer.ip());
+    number(out, key!("peer_port"), record.peer.port().into());
+    text(out, key!("method"), record.method.as_str().as_bytes());
+    text(out, key!("scheme"), record.scheme.as_bytes());
+    text(out, key!("host"), record.host.as_bytes());
+    text(out, key!("path"), record.path.as_bytes());
     if let Some(value) = record.query.filter(|_| query) {
-        text(out, "query", value.as_bytes());
+        text(out, key!("query"), value.as_bytes());
     }
-    text(out, "protocol", protocol(record.version).as_bytes());
-    number(out, "status", record.status.into());
-    number(out, "bytes_in", record.bytes_in);
-    number(out, "bytes_out", record.bytes_out);
-    millis(out, "duration_ms", record.duration);
+    text(out, key!("protocol"), protocol(record.version).as_bytes());
+    number(out, key!("status"), record.status.into());
+    number(out, key!("bytes_in"), record.bytes_in);
+    number(out, key!("bytes_out"), record.bytes_out);
+    millis(out, key!("duration_ms"), record.duration);
     upstream(out, record);
-    for (name, value) in [("user_agent", record.user_agent), ("referer", record.referer)] {
+    for (key, value) in [
+        (key!("user_agent"), record.user_agent),
+        (key!("referer"), record.referer),
+    ] {
         if let Some(value) = value {
-            text(out, name, value.as_bytes());
+            text(out, key, value.as_bytes());
         }
     }
     if let Some(flag) = record.flag {
-        text(out, "response_flag", flag.name().as_bytes());
+        text(out, key!("response_flag"), flag.name().as_bytes());
     }
     extra(out, record.extra);
     out.extend_from_slice(b"}\n");
@@ -47,24 +57,24 @@ pub(super) fn json(record: &Record<'_>, query: bool, clock: &mut Clock, out: &mu
 
 fn upstream(out: &mut Vec<u8>, record: &Record<'_>) {
     if let Some(route) = record.route {
-        text(out, "route", route.as_bytes());
+        text(out, key!("route"), route.as_bytes());
     }
     if let Some(upstream) = record.upstream {
-        text(out, "upstream", upstream.as_bytes());
+        text(out, key!("upstream"), upstream.as_bytes());
     }
     if let Some(endpoint) = record.endpoint {
-        key(out, "upstream_addr");
+        out.extend_from_slice(key!("upstream_addr"));
         out.push(b'"');
         socket(out, endpoint);
         out.push(b'"');
     }
     if let Some(status) = record.upstream_status {
-        number(out, "upstream_status", status.into());
+        number(out, key!("upstream_status"), status.into());
     }
     if let Some(duration) = record.upstream_duration {
-        millis(out, "upstream_duration_ms", duration);
+        millis(out, key!("upstream_duration_ms"), duration);
     }
-    number(out, "retries", record.attempts.saturating_sub(1).into());
+    number(out, key!("retries"), record.attempts.saturating_sub(1).into());
 }
 
 /// The lines of one name stand together as they came, and are joined as RFC 9110 section 5.3 allows.
@@ -74,12 +84,11 @@ fn extra(out: &mut Vec<u8>, headers: &[(HeaderName, HeaderValue)]) {
         match last {
             Some(last) if last == name => out.extend_from_slice(b", "),
             Some(_) => {
-                out.push(b'"');
-                key(out, name.as_str());
-                out.push(b'"');
+                out.extend_from_slice(b"\",\"");
+                out.extend_from_slice(name.as_str().as_bytes());
+                out.extend_from_slice(b"\":\"");
             }
             None => {
-                // The brace stands for the comma that `key` would write.
                 out.extend_from_slice(b",\"headers\":{\"");
                 out.extend_from_slice(name.as_str().as_bytes());
                 out.extend_from_slice(b"\":\"");
@@ -126,28 +135,22 @@ pub(super) fn clf(record: &Record<'_>, query: bool, clock: &mut Clock, out: &mut
     out.push(b'\n');
 }
 
-fn key(out: &mut Vec<u8>, key: &str) {
-    out.extend_from_slice(b",\"");
-    out.extend_from_slice(key.as_bytes());
-    out.extend_from_slice(b"\":");
-}
-
-fn text(out: &mut Vec<u8>, name: &str, value: &[u8]) {
-    key(out, name);
+fn text(out: &mut Vec<u8>, key: &[u8], value: &[u8]) {
+    out.extend_from_slice(key);
     out.push(b'"');
     escape::json(value, out);
     out.push(b'"');
 }
 
-fn number(out: &mut Vec<u8>, name: &str, value: u64) {
-    key(out, name);
+fn number(out: &mut Vec<u8>, key: &[u8], value: u64) {
+    out.extend_from_slice(key);
     integer(out, value);
 }
 
 /// Milliseconds with three decimals.
-fn millis(out: &mut Vec<u8>, name: &str, duration: Duration) {
+fn millis(out: &mut Vec<u8>, key: &[u8], duration: Duration) {
     let micros = u64::try_from(duration.as_micros()).unwrap_or(u64::MAX);
-    number(out, name, micros / 1000);
+    number(out, key, micros / 1000);
     let rest = micros % 1000;
     out.extend_from_slice(&[b'.', digit(rest / 100), digit(rest / 10), digit(rest)]);
 }
@@ -160,8 +163,8 @@ fn integer(out: &mut Vec<u8>, value: u64) {
     out.extend_from_slice(itoa::Buffer::new().format(value).as_bytes());
 }
 
-fn address(out: &mut Vec<u8>, name: &str, value: IpAddr) {
-    key(out, name);
+fn address(out: &mut Vec<u8>, key: &[u8], value: IpAddr) {
+    out.extend_from_slice(key);
     out.push(b'"');
     ip(out, value);
     out.push(b'"');
