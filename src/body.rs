@@ -176,6 +176,10 @@ impl Inner {
             self.kept = false;
             self.recorded = Vec::new();
         }
+        // Who sends a body of known length does not ask for more than that.
+        if self.incoming.is_end_stream() {
+            self.end = Some(Ok(None));
+        }
         Poll::Ready(Some(Ok(data)))
     }
 
