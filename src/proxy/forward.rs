@@ -117,6 +117,8 @@ struct Forward<'a> {
     outbound: Outbound,
     tries: Vec<Try>,
     tried: Vec<SocketAddr>,
+    /// A reused connection has failed this exchange: the endpoint's other idle ones are as likely to.
+    fresh: bool,
     extra: u32,
 }
 
@@ -140,6 +142,7 @@ pub async fn send(
         outbound,
         tries: Vec::new(),
         tried: Vec::new(),
+        fresh: false,
         extra: 0,
     };
     let result = forward.run(began).await;
@@ -187,6 +190,7 @@ impl Forward<'_> {
             Rc::clone(&attempt),
             request,
             interim::Sink::new(self.exchange, self.outbound.upload.clone()),
+            self.fresh,
         ));
         self.tries.push(Try {
             attempt,
@@ -293,6 +297,7 @@ impl Forward<'_> {
                 body::Error::Broken | body::Error::Gone => Error::BodyBroken,
             });
         }
+        let stale = matches!(outcome, Outcome::Broken { reused: true, .. });
         let (error, reason) = match outcome {
             Outcome::Heard(..) => return Ok(()),
             Outcome::Connect(error) => {
@@ -313,7 +318,12 @@ impl Forward<'_> {
                 (Error::BadResponse(error.to_string()), None)
             }
         };
-        self.tried.push(tried.attempt.endpoint().address());
+        if stale {
+            // The endpoint may well answer on a new one.
+            self.fresh = true;
+        } else {
+            self.tried.push(tried.attempt.endpoint().address());
+        }
         drop(tried);
         match reason {
             _ if !self.tries.is_empty() => Ok(()),
@@ -373,16 +383,23 @@ impl Forward<'_> {
     }
 }
 
-/// One attempt: a connection from the pool or a new one, the request, the response head.
+/// One attempt: a connection from the pool (unless a fresh one is wanted) or a new one, the request, the response
+/// head.
 async fn carry(
     shared: Rc<Shared>,
     upstream: Arc<Upstream>,
     attempt: Rc<Attempt>,
     mut request: Request<Outgoing>,
     mut interims: interim::Sink,
+    fresh: bool,
 ) -> Outcome {
     loop {
-        let mut connection = match shared.pool.take(attempt.endpoint()) {
+        let idle = if fresh {
+            None
+        } else {
+            shared.pool.take(attempt.endpoint())
+        };
+        let mut connection = match idle {
             Some(connection) => connection,
             None => match Connection::open(attempt.endpoint(), upstream.config()).await {
                 Ok(connection) => {
