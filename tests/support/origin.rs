@@ -94,9 +94,26 @@ pub(crate) fn silent() -> Origin {
     })
 }
 
-/// An address where nobody listens.
-pub(crate) fn nobody() -> SocketAddr {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
+/// An address where nobody listens, and nobody else will: it is bound.
+pub(crate) struct Nobody(socket2::Socket);
+
+impl Nobody {
+    pub(crate) fn new() -> Self {
+        let socket = socket();
+        let any: SocketAddr = "127.0.0.1:0".parse().unwrap();
+        socket.bind(&any.into()).unwrap();
+        Self(socket)
+    }
+
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.0.local_addr().unwrap().as_socket().unwrap()
+    }
+}
+
+fn socket() -> socket2::Socket {
+    let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
+    socket.set_reuse_address(true).unwrap();
+    socket
 }
 
 impl Origin {
@@ -107,9 +124,7 @@ impl Origin {
     ) -> Self {
         let listener = match address {
             Some(address) => {
-                let socket =
-                    socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
-                socket.set_reuse_address(true).unwrap();
+                let socket = socket();
                 socket.bind(&address.into()).unwrap();
                 socket.listen(128).unwrap();
                 TcpListener::from(socket)
@@ -193,6 +208,15 @@ impl Origin {
         for connection in &*self.shared.connections.lock().unwrap() {
             if let Some(stream) = &*connection.stream.lock().unwrap() {
                 let _ = stream.shutdown(Shutdown::Both);
+            }
+        }
+    }
+
+    /// Closes the sending side of every connection, and sees it end when the other side has noticed.
+    pub(crate) fn finish_connections(&self) {
+        for connection in &*self.shared.connections.lock().unwrap() {
+            if let Some(stream) = &*connection.stream.lock().unwrap() {
+                let _ = stream.shutdown(Shutdown::Write);
             }
         }
     }
