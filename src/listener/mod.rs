@@ -2,7 +2,7 @@
 //!
 //! Accepting runs on the control runtime, which hands each connection to the worker with the fewest: one
 //! listening socket, an even spread, and nobody but the kernel's backlog ever holds a connection that no
-//! one serves. What a connection says is served in [`connection`], on the worker.
+//! one serves. What a connection says is served in `connection.rs`, on the worker.
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};

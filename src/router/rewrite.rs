@@ -3,7 +3,7 @@
 //! Whatever a rewrite makes is canonical again, and in the tree that the rewrite names: pieces of
 //! a path that are harmless alone (`.` and `.`, `svc` and `../admin`) must not become a way out of
 //! it when they are put together. The table of what is forwarded unchanged is in
-//! [`canonical`](super::canonical).
+//! [`canonical`].
 
 use std::borrow::Cow;
 
