@@ -26,6 +26,14 @@ pub(super) fn is_refused(protocol: &HeaderValue) -> bool {
     })
 }
 
+/// Whether a list of protocols names this one.
+fn names(list: &HeaderValue, protocol: &HeaderValue) -> bool {
+    let protocol = protocol.as_bytes().trim_ascii();
+    list.as_bytes()
+        .split(|byte| *byte == b',')
+        .any(|name| name.trim_ascii().eq_ignore_ascii_case(protocol))
+}
+
 /// Turns a 101 into the client's 101 and a tunnel that runs until either side closes.
 ///
 /// # Errors
@@ -39,6 +47,7 @@ pub(super) fn begin(
     asked: Option<(HeaderValue, OnUpgrade)>,
 ) -> Result<Response<Observed>, (Box<Exchange>, Error)> {
     let agreed = response.headers().get(header::UPGRADE).cloned();
+    let asked = asked.filter(|(wanted, _)| agreed.as_ref().is_some_and(|agreed| names(wanted, agreed)));
     let (Some((_, downstream)), Some(agreed)) = (asked, agreed) else {
         return Err((
             exchange,
