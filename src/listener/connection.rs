@@ -1,5 +1,6 @@
 //! Serves HTTP/1 on one accepted connection until it ends or is told to.
 
+use std::cell::Cell;
 use std::convert::Infallible;
 use std::future::{Future, poll_fn};
 use std::net::SocketAddr;
@@ -72,10 +73,16 @@ where
 {
     let peer = Rc::new(peer);
     let line = &peer.line;
+    let served = Cell::new(0);
     let service = service_fn(|request: Request<Incoming>| {
         line.end(Wait::Head);
         line.end(Wait::Request);
         line.linger(false);
+        served.set(served.get() + 1);
+        // Counted from 1: a bound of 0 is none.
+        if served.get() == limits.requests_per_connection {
+            line.tell(Order::Close);
+        }
         let (handler, peer) = (Rc::clone(&handler), Rc::clone(&peer));
         async move { Ok::<_, Infallible>(handler.handle(&peer, request).await) }
     });

@@ -15,7 +15,7 @@ use hyper::upgrade::OnUpgrade;
 use tokio::sync::Notify;
 
 use crate::config::{Action, Route};
-use crate::listener::{Handler, Peer};
+use crate::listener::{Handler, Order, Peer};
 use crate::router::rewrite::RewriteError;
 use crate::shutdown::{Life, Phase};
 use crate::snapshot::Live;
@@ -257,7 +257,7 @@ impl Proxy {
         if let Some(pin) = cookie {
             pin.set(&mut parts.headers, lease.endpoint());
         }
-        self.hint_close(&mut parts.headers);
+        self.hint_close(&exchange.peer, &mut parts.headers);
         if exchange.version == Version::HTTP_10 && !parts.headers.contains_key(header::CONTENT_LENGTH) {
             exchange.peer.line.end_with_close(true);
         }
@@ -271,15 +271,15 @@ impl Proxy {
     /// A response of the gateway's own.
     fn own(&self, mut exchange: Box<Exchange>, response: Response<bytes::Bytes>) -> Response<Observed> {
         let (mut parts, body) = response.into_parts();
-        self.hint_close(&mut parts.headers);
+        self.hint_close(&exchange.peer, &mut parts.headers);
         exchange.answered(parts.status.as_u16());
         Response::from_parts(parts, Observed::new(Source::Own(Some(body)), exchange))
     }
 
     /// While the gateway leaves, every client is told to open its next connection elsewhere. Nobody is cut: a
     /// connection that is closed without this word may just have been given a request.
-    fn hint_close(&self, headers: &mut header::HeaderMap) {
-        if self.0.life.phase() >= Phase::Leaving {
+    fn hint_close(&self, peer: &Peer, headers: &mut header::HeaderMap) {
+        if self.0.life.phase() >= Phase::Leaving || peer.line.order() >= Order::Close {
             headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
         }
     }
