@@ -25,7 +25,7 @@ fn ordinary_targets_are_forwarded_byte_for_byte() {
         "/x?",
         "/x?a=b?c=/../d",
         "/x?a=%2f%5c%00%%",
-        "/x?'{}|[]~!$*()",
+        "/x?'`{}|^\\[]~!$*()",
         "/a;v=1/b,c!$&'()*+=:@",
         "/~user/-_.",
         "/{a}|b",
@@ -395,4 +395,56 @@ fn a_slow_head_is_cut() {
     idle.assert_closed();
     body.rest().expect("the connection is closed");
     assert_eq!(origin.requests().len(), 1);
+}
+
+/// B1.
+#[test]
+fn a_connection_is_kept_or_closed_as_both_sides_say() {
+    let origin = named("a");
+    let gateway = gateway().route("/", &origin).start();
+    for (request, stays) in [
+        ("GET / HTTP/1.1\r\nHost: test\r\n\r\n", true),
+        ("GET / HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n", false),
+        (
+            "GET / HTTP/1.1\r\nHost: test\r\nConnection: X, Close\r\n\r\n",
+            false,
+        ),
+        ("GET / HTTP/1.0\r\n\r\n", false),
+        (
+            "GET / HTTP/1.0\r\nHost: test\r\nConnection: Keep-Alive\r\n\r\n",
+            true,
+        ),
+        (
+            "GET /missing HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n",
+            false,
+        ),
+    ] {
+        let mut client = gateway.connect();
+        for _ in 0..3 {
+            client.send(request);
+            assert_eq!(client.response().closes(), !stays, "{request}");
+            if !stays {
+                client.assert_closed();
+                break;
+            }
+        }
+    }
+    // What the client says of its connection says nothing of the gateway's own.
+    assert_eq!(origin.connections(), 1);
+}
+
+#[test]
+fn a_connection_ends_after_its_number_of_requests() {
+    let origin = named("a");
+    let gateway = gateway()
+        .toml("[limits]\nrequests_per_connection = 3")
+        .route("/a", &origin)
+        .start();
+    for path in ["/a", "/missing"] {
+        let mut client = gateway.connect();
+        for turn in 1..=3 {
+            assert_eq!(client.get(path).closes(), turn == 3, "{path}");
+        }
+        client.assert_closed();
+    }
 }

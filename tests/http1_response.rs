@@ -40,7 +40,6 @@ fn an_early_answer_reaches_the_client_at_once_and_its_connection_nobody() {
         visit.send("HTTP/1.1 403 Forbidden\r\nContent-Length: 2\r\n\r\nno");
         visit.wait();
     });
-    let gateway = before(&origin);
     for fields in ["Content-Length: 1000", "Transfer-Encoding: chunked"] {
         let gateway = before(&origin);
         let mut client = gateway.connect();

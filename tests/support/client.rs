@@ -16,16 +16,19 @@ pub(crate) struct Client {
     buffer: Vec<u8>,
 }
 
+/// Names in lower case, in the order in which they came.
+pub(crate) type Fields = Vec<(String, Vec<u8>)>;
+
 /// A whole response.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) struct Response {
     pub(crate) version: String,
     pub(crate) status: u16,
-    pub(crate) fields: Vec<(String, Vec<u8>)>,
+    pub(crate) fields: Fields,
     pub(crate) body: Vec<u8>,
-    pub(crate) trailers: Vec<(String, Vec<u8>)>,
+    pub(crate) trailers: Fields,
     /// Interim responses that came before it.
-    pub(crate) interim: Vec<(u16, Vec<(String, Vec<u8>)>)>,
+    pub(crate) interim: Vec<(u16, Fields)>,
 }
 
 /// Why there was no whole response.
@@ -74,6 +77,12 @@ impl Client {
     pub(crate) fn get(&mut self, path: &str) -> Response {
         self.send(format!("GET {path} HTTP/1.1\r\nHost: test\r\n\r\n"));
         self.response()
+    }
+
+    /// `GET path` and its status, if there is an answer.
+    pub(crate) fn try_get(&mut self, path: &str) -> Option<u16> {
+        self.send(format!("GET {path} HTTP/1.1\r\nHost: test\r\n\r\n"));
+        Some(self.try_response().ok()?.status)
     }
 
     /// The next response, to anything but HEAD.
@@ -176,8 +185,7 @@ impl Client {
         })
     }
 
-    #[expect(clippy::type_complexity, reason = "a body and its trailers")]
-    fn read_chunks(&mut self) -> Result<(Vec<u8>, Vec<(String, Vec<u8>)>), Vec<u8>> {
+    fn read_chunks(&mut self) -> Result<(Vec<u8>, Fields), Vec<u8>> {
         let mut body = Vec::new();
         loop {
             let Some(line) = self.line() else { return Err(body) };

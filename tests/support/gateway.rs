@@ -25,7 +25,7 @@ pub(crate) struct Builder {
 
 /// A running gateway.
 pub(crate) struct Gateway {
-    addresses: Vec<(String, SocketAddr)>,
+    address: SocketAddr,
     admin: Option<SocketAddr>,
     folder: TempDir,
     orders: mpsc::UnboundedSender<Order>,
@@ -104,15 +104,15 @@ impl Builder {
                 runtime.block_on(async {
                     let running = gateway::start(options).await.expect("the gateway starts");
                     ready
-                        .send((running.addresses().to_vec(), running.admin(), running.reload()))
+                        .send((running.addresses()[0].1, running.admin(), running.reload()))
                         .unwrap();
                     obey(running, inbox).await;
                 });
             })
             .unwrap();
-        let (addresses, admin, reloads) = started.recv_timeout(LIMIT).expect("the gateway starts");
+        let (address, admin, reloads) = started.recv_timeout(LIMIT).expect("the gateway starts");
         Gateway {
-            addresses,
+            address,
             admin,
             folder,
             orders,
@@ -144,11 +144,7 @@ async fn obey(running: Running, mut inbox: mpsc::UnboundedReceiver<Order>) {
 impl Gateway {
     /// Of the first listener.
     pub(crate) fn address(&self) -> SocketAddr {
-        self.addresses[0].1
-    }
-
-    pub(crate) fn addresses(&self) -> &[(String, SocketAddr)] {
-        &self.addresses
+        self.address
     }
 
     pub(crate) fn admin(&self) -> SocketAddr {

@@ -10,7 +10,7 @@ pub(crate) mod origin;
 
 pub(crate) use client::{Broken, Client, Response, exchange};
 pub(crate) use gateway::{Gateway, gateway};
-pub(crate) use origin::{Origin, Visit};
+pub(crate) use origin::Origin;
 
 /// What should come at once comes within this, on the busiest machine.
 pub(crate) const LIMIT: Duration = Duration::from_secs(20);

@@ -11,7 +11,7 @@ use std::time::Duration;
 use socket2::SockRef;
 
 use super::LIMIT;
-use super::client::{field, find, lines};
+use super::client::{Fields, field, find, lines};
 
 /// Answers until it is dropped.
 pub(crate) struct Origin {
@@ -40,9 +40,9 @@ pub(crate) struct Request {
     pub(crate) connection: usize,
     /// `GET / HTTP/1.1`.
     pub(crate) line: String,
-    pub(crate) fields: Vec<(String, Vec<u8>)>,
+    pub(crate) fields: Fields,
     pub(crate) body: Vec<u8>,
-    pub(crate) trailers: Vec<(String, Vec<u8>)>,
+    pub(crate) trailers: Fields,
 }
 
 /// A request head that arrived, and the connection to answer on.
@@ -428,10 +428,6 @@ impl Visit<'_> {
     /// Reads nothing, says nothing, until the other side closes.
     pub(crate) fn wait(&mut self) {
         self.over = true;
-    }
-
-    pub(crate) fn method(&self) -> &str {
-        self.request.line.split(' ').next().unwrap()
     }
 
     pub(crate) fn target(&self) -> &str {
