@@ -8,110 +8,46 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use http::header;
-use http::{HeaderValue, Method, Request, Response, StatusCode, Version};
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, Request, Response, header};
 use hyper::body::Incoming;
-use hyper::upgrade::OnUpgrade;
 use tokio::sync::Notify;
 
-use crate::config::{Action, Route};
+use crate::config::Action;
 use crate::listener::{Handler, Order, Peer};
-use crate::router::rewrite::RewriteError;
+use crate::router::Match;
 use crate::shutdown::{Life, Phase};
 use crate::snapshot::Live;
-use crate::telemetry::{Flag, access_log, metrics};
+use crate::telemetry::{access_log, metrics};
 use crate::upstream::pool::Pool;
 
+pub use error::Error;
 pub use exchange::{Exchange, Observed};
 
 pub mod answer;
+mod error;
 mod exchange;
 pub mod forward;
 pub mod headers;
 mod interim;
+mod outbound;
 mod redirect;
 mod request;
 mod response;
 mod upgrade;
 
 use exchange::{Ids, Source};
-use forward::{Lease, Outbound};
-use request::Told;
+use forward::Lease;
+use upgrade::Tunnel;
 
-/// Why an exchange gets its response from the gateway instead of an endpoint.
-#[derive(Debug, thiserror::Error)]
-pub enum Error {
-    /// Not a request that means one thing.
-    #[error("malformed request: {0}")]
-    Malformed(&'static str),
-    /// TRACE would show a client what the gateway adds.
-    #[error("method refused")]
-    MethodRefused,
-    /// CONNECT.
-    #[error("not a forward proxy")]
-    NotAProxy,
-    /// OPTIONS that may go no further (RFC 9110 section 7.6.2): answered here, and no error.
-    #[error("last hop")]
-    LastHop,
-    /// An expectation other than 100-continue (RFC 9110 section 10.1.1).
-    #[error("unknown expectation")]
-    Expectation,
-    /// A rewrite of the configuration that can not work for this request.
-    #[error("misconfigured: {0}")]
-    Misconfigured(RewriteError),
-    /// No route matches.
-    #[error("no route")]
-    NoRoute,
-    /// The request body is larger than the route takes.
-    #[error("request body too large")]
-    BodyTooLarge,
-    /// The client broke off in the middle of its body.
-    #[error("request body broke off")]
-    BodyBroken,
-    /// The upstream has no endpoint that may be used.
-    #[error("no endpoint")]
-    NoEndpoint {
-        /// When there may be one.
-        retry_after: std::time::Duration,
-    },
-    /// Every endpoint is at its bound.
-    #[error("every endpoint is at its bound of requests in flight")]
-    Overloaded,
-    /// The gateway is at its bound of memory.
-    #[error("out of memory budget")]
-    Shed,
-    /// No connection to any endpoint that was tried; nothing was sent.
-    #[error("no connection: {0}")]
-    Connect(#[source] std::io::Error),
-    /// The endpoint broke off before a response head.
-    #[error("endpoint broke off: {0}")]
-    Broken(#[source] hyper::Error),
-    /// What the endpoint sent is not a response that means one thing.
-    #[error("bad response: {0}")]
-    BadResponse(String),
-    /// No response head within the route's timeout.
-    #[error("no response in time")]
-    Timeout,
-}
-
-impl From<RewriteError> for Error {
-    fn from(error: RewriteError) -> Self {
-        match error {
-            RewriteError::Outside { .. } | RewriteError::Unknown { .. } => Self::Misconfigured(error),
-            RewriteError::Glued { .. } | RewriteError::Result(_) => Self::Malformed("The path is ambiguous."),
-        }
-    }
-}
-
-impl Error {
-    /// Whether what follows on the client's connection may be something else than its next request: another
-    /// reader may have found the end of this one elsewhere.
-    fn ends_connection(&self) -> bool {
-        matches!(
-            self,
-            Self::Malformed(_) | Self::NotAProxy | Self::BodyTooLarge | Self::BodyBroken
-        )
-    }
+/// What an exchange comes to.
+enum Reply {
+    /// An endpoint's response.
+    Endpoint(Response<Incoming>, Lease),
+    /// An endpoint's change of protocol.
+    Tunnel(Response<()>, Tunnel),
+    /// The gateway's own response.
+    Own(Response<Bytes>),
 }
 
 /// Handles the exchanges of one worker.
@@ -162,123 +98,65 @@ impl Proxy {
         &self.0
     }
 
-    /// Finds the route, forwards, and makes the response fit for the client.
-    async fn carry(
-        &self,
-        mut exchange: Box<Exchange>,
-        request: Request<Incoming>,
-    ) -> Result<Response<Observed>, (Box<Exchange>, Error)> {
+    /// Understands the request, finds its route, forwards it, and makes the response fit for the client.
+    async fn carry(&self, exchange: &mut Exchange, request: Request<Incoming>) -> Result<Reply, Error> {
+        if self.0.shed.load(Ordering::Relaxed) {
+            return Err(Error::Shed);
+        }
         let snapshot = Arc::clone(&exchange.snapshot);
-        let Told {
-            mut head,
-            body,
-            path,
-            expects,
-            trusted,
-            upgrade,
-        } = match request::understand(
-            &mut exchange,
-            &snapshot,
-            request,
-            self.0.shed.load(Ordering::Relaxed),
-        ) {
-            Ok(told) => told,
-            Err(error) => return Err((exchange, error)),
-        };
-        let found = match request::find(&snapshot, &exchange, &head, &path) {
-            Ok(found) => found,
-            Err(error) => return Err((exchange, error)),
-        };
-        exchange.matched(found.index);
-        let route = Arc::clone(found.route);
+        let told = request::understand(exchange, &snapshot, request)?;
+        let Match {
+            index,
+            route,
+            captures,
+        } = request::find(&snapshot, exchange, &told)?;
+        exchange.matched(index);
         let forward = match &route.action {
+            Action::Redirect(redirect) => return redirect::answer(redirect, exchange, &captures),
             Action::Forward(forward) => forward,
-            Action::Redirect(redirect) => {
-                return match redirect::answer(redirect, &exchange, &found.captures) {
-                    Ok(response) => {
-                        exchange.flag = Some(Flag::Redirect);
-                        Ok(self.own(exchange, response))
-                    }
-                    Err(error) => Err((exchange, error)),
-                };
+        };
+        let upstream = snapshot.choose(index).ok_or(Error::NoRoute)?;
+        exchange.upstream = Some(Arc::clone(upstream));
+        let (outbound, back) = outbound::build(exchange, told, route, forward, &captures, upstream.config())?;
+        let (response, lease) = forward::send(&self.0, exchange, Arc::clone(upstream), outbound).await?;
+        response::receive(response, lease, exchange, route, back)
+    }
+
+    /// The gateway's own answer to what went wrong.
+    fn answer(&self, exchange: &mut Exchange, error: &Error, accept: Option<&HeaderValue>) -> Reply {
+        tracing::debug!(request_id = exchange.id(), %error, "answered by the gateway");
+        exchange.flag = answer::flag(error);
+        let mut response = answer::to(error, &exchange.method, accept, exchange.id());
+        if error.ends_connection() {
+            exchange.peer.line.linger(true);
+            response
+                .headers_mut()
+                .insert(header::CONNECTION, HeaderValue::from_static("close"));
+        }
+        Reply::Own(response)
+    }
+
+    /// Sends a reply on its way, and the exchange with it: it ends with the response's body.
+    fn reply(&self, mut exchange: Box<Exchange>, reply: Reply) -> Response<Observed> {
+        let (mut parts, source) = match reply {
+            Reply::Tunnel(response, tunnel) => return tunnel.begin(&self.0, exchange, response),
+            Reply::Own(response) => {
+                let (parts, body) = response.into_parts();
+                (parts, Source::Own(Some(body)))
+            }
+            Reply::Endpoint(response, lease) => {
+                let (parts, body) = response.into_parts();
+                (parts, Source::Endpoint(body, lease))
             }
         };
-        if let Err(error) = request::rewrite(&mut head, forward, &path, &found.captures) {
-            return Err((exchange, error));
-        }
-        let Some(upstream) = snapshot.choose(found.index).map(Arc::clone) else {
-            return Err((exchange, Error::NoRoute));
-        };
-        exchange.upstream = Some(Arc::clone(&upstream));
-        let (want, cookie) = request::want(upstream.config(), &exchange, &head, &path);
-        request::prepare(
-            &mut head,
-            &exchange,
-            &route,
-            forward,
-            trusted,
-            upgrade.as_ref().map(|(name, _)| name),
-        );
-        let upload = match request::upload(&mut exchange, &mut head, &route, upstream.config(), body, expects)
-        {
-            Ok(upload) => upload,
-            Err(error) => return Err((exchange, error)),
-        };
-        let deadline = exchange.began() + route.timeout;
-        let outbound = Outbound {
-            head,
-            upload,
-            want,
-            deadline,
-            retries: route.retries,
-        };
-        match forward::send(&self.0, &mut exchange, upstream, outbound).await {
-            Ok((response, lease)) => self.deliver(exchange, &route, response, lease, upgrade, cookie),
-            Err(error) => Err((exchange, error)),
-        }
-    }
-
-    fn deliver(
-        &self,
-        mut exchange: Box<Exchange>,
-        route: &Route,
-        response: Response<Incoming>,
-        lease: Lease,
-        upgrade: Option<(HeaderValue, OnUpgrade)>,
-        cookie: Option<response::Pin>,
-    ) -> Result<Response<Observed>, (Box<Exchange>, Error)> {
-        if response.status() == StatusCode::SWITCHING_PROTOCOLS {
-            return upgrade::begin(&self.0, exchange, response, lease, upgrade);
-        }
-        let (mut parts, body) = response.into_parts();
-        if let Err(error) = response::prepare(&mut parts, &exchange, route) {
-            return Err((exchange, error));
-        }
-        if let Some(pin) = cookie {
-            pin.set(&mut parts.headers, lease.endpoint());
-        }
-        self.hint_close(&exchange.peer, &mut parts.headers);
-        if exchange.version == Version::HTTP_10 && !parts.headers.contains_key(header::CONTENT_LENGTH) {
-            exchange.peer.line.end_with_close(true);
-        }
-        exchange.answered(parts.status.as_u16());
-        Ok(Response::from_parts(
-            parts,
-            Observed::new(Source::Endpoint(body, lease), exchange),
-        ))
-    }
-
-    /// A response of the gateway's own.
-    fn own(&self, mut exchange: Box<Exchange>, response: Response<bytes::Bytes>) -> Response<Observed> {
-        let (mut parts, body) = response.into_parts();
         self.hint_close(&exchange.peer, &mut parts.headers);
         exchange.answered(parts.status.as_u16());
-        Response::from_parts(parts, Observed::new(Source::Own(Some(body)), exchange))
+        Response::from_parts(parts, Observed::new(source, exchange))
     }
 
     /// While the gateway leaves, every client is told to open its next connection elsewhere. Nobody is cut: a
     /// connection that is closed without this word may just have been given a request.
-    fn hint_close(&self, peer: &Peer, headers: &mut header::HeaderMap) {
+    fn hint_close(&self, peer: &Peer, headers: &mut HeaderMap) {
         if self.0.life.phase() >= Phase::Leaving || peer.line.order() >= Order::Close {
             headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
         }
@@ -289,44 +167,19 @@ impl Handler for Proxy {
     type Body = Observed;
 
     async fn handle(&self, peer: &Rc<Peer>, request: Request<Incoming>) -> Response<Observed> {
-        let exchange = Exchange::begin(&self.0, peer, &request);
+        let mut exchange = Exchange::begin(&self.0, peer, &request);
         let accept = request.headers().get(header::ACCEPT).cloned();
-        match self.carry(exchange, request).await {
-            Ok(response) => {
-                // What was not passed on by now would land inside the final response.
-                drop(peer.line.take_interim());
-                response
-            }
-            Err((mut exchange, error)) => {
-                drop(peer.line.take_interim());
-                tracing::debug!(request_id = exchange.id(), %error, "answered by the gateway");
-                exchange.flag = answer::flag(&error);
-                let mut response = answer::to(&error, &exchange.method, accept.as_ref(), exchange.id());
-                if error.ends_connection() {
-                    peer.line.linger(true);
-                    let close = HeaderValue::from_static("close");
-                    response.headers_mut().insert(header::CONNECTION, close);
-                }
-                self.own(exchange, response)
-            }
-        }
+        let carried = self.carry(&mut exchange, request).await;
+        // An interim response that has not left by now would land inside the final one.
+        drop(peer.line.take_interim());
+        let reply = match carried {
+            Ok(reply) => reply,
+            Err(error) => self.answer(&mut exchange, &error, accept.as_ref()),
+        };
+        self.reply(exchange, reply)
     }
 
     fn refused(&self, peer: &Peer, status: u16) {
         Exchange::refused(&self.0, peer, status);
-    }
-}
-
-/// The versions that a request may have here.
-fn is_http1(version: Version) -> bool {
-    matches!(version, Version::HTTP_10 | Version::HTTP_11)
-}
-
-/// Methods that never reach an endpoint.
-fn refuse(method: &Method) -> Result<(), Error> {
-    match *method {
-        Method::CONNECT => Err(Error::NotAProxy),
-        Method::TRACE => Err(Error::MethodRefused),
-        _ => Ok(()),
     }
 }

@@ -4,9 +4,10 @@ use bytes::Bytes;
 use http::Response;
 use http::header::{self, HeaderValue};
 
-use super::{Error, Exchange};
+use super::{Error, Exchange, Reply};
 use crate::config::{Redirect, Rewrite};
 use crate::router::{Captures, canonical, rewrite};
+use crate::telemetry::Flag;
 
 /// The redirect for this request.
 ///
@@ -15,9 +16,9 @@ use crate::router::{Captures, canonical, rewrite};
 /// When the captures do not make a path that stays where the template says.
 pub(super) fn answer(
     redirect: &Redirect,
-    exchange: &Exchange,
+    exchange: &mut Exchange,
     captures: &Captures,
-) -> Result<Response<Bytes>, Error> {
+) -> Result<Reply, Error> {
     let location = match &redirect.to {
         Some(to) => to.to_string(),
         None => location(redirect, exchange, captures)?,
@@ -29,7 +30,8 @@ pub(super) fn answer(
     response
         .headers_mut()
         .insert(header::CONTENT_LENGTH, HeaderValue::from(0));
-    Ok(response)
+    exchange.flag = Some(Flag::Redirect);
+    Ok(Reply::Own(response))
 }
 
 fn location(redirect: &Redirect, exchange: &Exchange, captures: &Captures) -> Result<String, Error> {

@@ -1,26 +1,18 @@
-//! From the request as it was received to the request that is forwarded.
+//! From the request as it was received to what it means, or to the reason why it means nothing.
 
 use std::borrow::Cow;
 use std::net::{IpAddr, SocketAddr};
 
 use http::header::{self, HeaderMap, HeaderValue};
 use http::request::Parts;
-use http::uri::PathAndQuery;
-use http::{Method, Request, Uri, Version};
+use http::{Method, Request, Version};
 use hyper::body::{Body as _, Incoming};
 use hyper::upgrade::OnUpgrade;
 use ipnet::IpNet;
-use xxhash_rust::xxh3::xxh3_64;
 
-use super::headers::{self, Forwarded};
-use super::response::Pin;
-use super::{Error, Exchange, is_http1, refuse, upgrade};
-use crate::body::Upload;
-use crate::config::{self, Forward, HashKey, Policy, Route};
-use crate::listener::Wait;
-use crate::router::{self, Captures, Match, canonical, rewrite as rewriting};
+use super::{Error, Exchange, headers, upgrade};
+use crate::router::{self, Match, canonical};
 use crate::snapshot::Snapshot;
-use crate::upstream::Want;
 
 /// What a request means.
 pub(super) struct Told {
@@ -73,11 +65,7 @@ pub(super) fn understand(
     exchange: &mut Exchange,
     snapshot: &Snapshot,
     mut request: Request<Incoming>,
-    shed: bool,
 ) -> Result<Told, Error> {
-    if shed {
-        return Err(Error::Shed);
-    }
     if !is_http1(request.version()) {
         return Err(Error::Malformed("This version of HTTP is not served here."));
     }
@@ -128,6 +116,20 @@ pub(super) fn understand(
         trusted,
         upgrade,
     })
+}
+
+/// The versions that a request may have here.
+fn is_http1(version: Version) -> bool {
+    matches!(version, Version::HTTP_10 | Version::HTTP_11)
+}
+
+/// Methods that never reach an endpoint.
+fn refuse(method: &Method) -> Result<(), Error> {
+    match *method {
+        Method::CONNECT => Err(Error::NotAProxy),
+        Method::TRACE => Err(Error::MethodRefused),
+        _ => Ok(()),
+    }
 }
 
 /// RFC 9112 section 3.2: exactly one `Host` (none only in HTTP/1.0); an absolute target replaces it.
@@ -211,12 +213,8 @@ fn is_plain(id: &HeaderValue) -> bool {
             .all(|byte| byte.is_ascii_alphanumeric() || b"-_.:+/=".contains(byte))
 }
 
-pub(super) fn find<'s>(
-    snapshot: &'s Snapshot,
-    exchange: &Exchange,
-    head: &Parts,
-    path: &Path,
-) -> Result<Match<'s>, Error> {
+pub(super) fn find<'s>(snapshot: &'s Snapshot, exchange: &Exchange, told: &Told) -> Result<Match<'s>, Error> {
+    let Told { head, path, .. } = told;
     let request = router::Request {
         host: path.host.of_raw(exchange.host.to_str().unwrap_or_default()),
         path: path.path.of_raw(exchange.uri.path()),
@@ -227,163 +225,7 @@ pub(super) fn find<'s>(
     snapshot.router.find(&request).ok_or(Error::NoRoute)
 }
 
-/// Puts the path that goes upstream into `head`, in origin form.
-pub(super) fn rewrite(
-    head: &mut Parts,
-    forward: &Forward,
-    path: &Path,
-    captures: &Captures,
-) -> Result<(), Error> {
-    let raw = head.uri.path();
-    let rewritten = rewriting::rewrite(&forward.rewrite, raw, path.path.of_raw(raw), captures)?;
-    if *rewritten == *raw && head.uri.scheme().is_none() {
-        return Ok(());
-    }
-    let target = match head.uri.query() {
-        Some(query) => format!("{rewritten}?{query}"),
-        None => rewritten.into_owned(),
-    };
-    let target = PathAndQuery::try_from(target).map_err(|_| Error::Malformed("The path is not valid."))?;
-    head.uri = Uri::from(target);
-    Ok(())
-}
-
-/// What the balancing policy looks at, and the cookie that may have to be set.
-pub(super) fn want(
-    upstream: &config::Upstream,
-    exchange: &Exchange,
-    head: &Parts,
-    path: &Path,
-) -> (Want, Option<Pin>) {
-    let mut want = Want {
-        key: None,
-        sticky: None,
-    };
-    match &upstream.policy {
-        Policy::LeastRequest | Policy::RoundRobin | Policy::Random => (want, None),
-        Policy::Hash(key) => {
-            want.key = match key {
-                HashKey::Header(name) => head.headers.get(name).map(|value| xxh3_64(value.as_bytes())),
-                HashKey::Cookie(name) => cookie(&head.headers, name).map(xxh3_64),
-                HashKey::ClientIp => Some(hash_ip(exchange.client_ip)),
-                HashKey::Path => Some(xxh3_64(path.path.of_raw(exchange.uri.path()).as_bytes())),
-            };
-            (want, None)
-        }
-        Policy::Sticky { cookie: name, ttl } => {
-            want.sticky = cookie(&head.headers, name)
-                .and_then(|value| std::str::from_utf8(value).ok())
-                .and_then(|value| u64::from_str_radix(value, 16).ok());
-            let pin = Pin {
-                name: name.clone(),
-                ttl: *ttl,
-                has: want.sticky,
-            };
-            (want, Some(pin))
-        }
-    }
-}
-
-fn hash_ip(address: IpAddr) -> u64 {
-    match address {
-        IpAddr::V4(address) => xxh3_64(&address.octets()),
-        IpAddr::V6(address) => xxh3_64(&address.octets()),
-    }
-}
-
-fn cookie<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h [u8]> {
-    headers
-        .get_all(header::COOKIE)
-        .iter()
-        .flat_map(|line| line.as_bytes().split(|byte| *byte == b';'))
-        .filter_map(|pair| {
-            let pair = pair.trim_ascii();
-            let equals = pair.iter().position(|byte| *byte == b'=')?;
-            Some((&pair[..equals], &pair[equals + 1..]))
-        })
-        .find_map(|(key, value)| (key == name.as_bytes()).then_some(value))
-}
-
-/// Makes the fields those of a request from this gateway.
-pub(super) fn prepare(
-    head: &mut Parts,
-    exchange: &Exchange,
-    route: &Route,
-    forward: &Forward,
-    trusted: bool,
-    upgrade: Option<&HeaderValue>,
-) {
-    let fields = &mut head.headers;
-    let said = (!exchange.host.is_empty()).then_some(&exchange.host);
-    let forwarded = Forwarded {
-        peer: &exchange.peer.ip,
-        trusted,
-        host: said,
-        scheme: "http",
-        request_id: &exchange.request_id,
-    };
-    forwarded.add(fields);
-    match &forward.host {
-        Some(host) => fields.insert(header::HOST, host.clone()),
-        None if exchange.uri.authority().is_some() || said.is_none() => {
-            fields.insert(header::HOST, exchange.host.clone())
-        }
-        None => None,
-    };
-    if let Some(protocol) = upgrade {
-        fields.insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
-        fields.insert(header::UPGRADE, protocol.clone());
-    }
-    count_down(head);
-    headers::edit(&mut head.headers, &route.request_headers);
-}
-
-/// RFC 9110 section 7.6.2. Zero was answered before.
-fn count_down(head: &mut Parts) {
-    if head.method == Method::OPTIONS
-        && let Some(left) = forwards_left(&head.headers)
-    {
-        head.headers
-            .insert(header::MAX_FORWARDS, HeaderValue::from(left.saturating_sub(1)));
-    }
-}
-
-fn forwards_left(headers: &HeaderMap) -> Option<u64> {
+/// `Max-Forwards` (RFC 9110 section 7.6.2).
+pub(super) fn forwards_left(headers: &HeaderMap) -> Option<u64> {
     headers.get(header::MAX_FORWARDS)?.to_str().ok()?.parse().ok()
-}
-
-/// Takes the body over. A length that is announced too large is refused before anything is sent.
-pub(super) fn upload(
-    exchange: &mut Exchange,
-    head: &mut Parts,
-    route: &Route,
-    upstream: &config::Upstream,
-    body: Incoming,
-    expects: bool,
-) -> Result<Option<Upload>, Error> {
-    if body.is_end_stream() {
-        return Ok(None);
-    }
-    let limit = route.request_body;
-    if limit > 0 && body.size_hint().lower() > limit {
-        return Err(Error::BodyTooLarge);
-    }
-    if body.size_hint().exact().is_none() {
-        // Unless told, hyper takes a GET without a length for one without a body.
-        let chunked = HeaderValue::from_static("chunked");
-        head.headers.insert(header::TRANSFER_ENCODING, chunked);
-    }
-    let line = std::sync::Arc::clone(&exchange.peer.line);
-    let waiting = move |waits| match waits {
-        true => line.begin(Wait::RequestBody),
-        false => line.end(Wait::RequestBody),
-    };
-    // Trusted or not: nobody reads claims about the client from trailers, but for servers that mix them up.
-    let screen = |trailers: &mut HeaderMap| headers::distrust(trailers, false);
-    let upload = Upload::new(body, limit, upstream.replay_body, screen, waiting);
-    if expects {
-        upload.hold_back();
-    }
-    exchange.upload = Some(upload.clone());
-    Ok(Some(upload))
 }

@@ -4,14 +4,44 @@ use std::time::Duration;
 
 use http::header::{self, HeaderMap, HeaderValue};
 use http::response::Parts;
-use http::{Method, StatusCode, Version};
+use http::{Response, StatusCode, Version};
+use hyper::body::Incoming;
 
-use super::{Error, Exchange, headers};
+use super::forward::Lease;
+use super::outbound::Back;
+use super::{Error, Exchange, Reply, headers, upgrade};
 use crate::config::Route;
 use crate::upstream::Endpoint;
 
+/// Makes an endpoint's response the client's.
+///
+/// # Errors
+///
+/// When it means two things, or changes to a protocol that nobody asked for.
+pub(super) fn receive(
+    response: Response<Incoming>,
+    lease: Lease,
+    exchange: &Exchange,
+    route: &Route,
+    back: Back,
+) -> Result<Reply, Error> {
+    if response.status() == StatusCode::SWITCHING_PROTOCOLS {
+        let (response, tunnel) = upgrade::agree(response, lease, back.upgrade)?;
+        return Ok(Reply::Tunnel(response, tunnel));
+    }
+    let (mut parts, body) = response.into_parts();
+    prepare(&mut parts, route)?;
+    if let Some(pin) = back.pin {
+        pin.set(&mut parts.headers, lease.endpoint());
+    }
+    if exchange.version == Version::HTTP_10 && !parts.headers.contains_key(header::CONTENT_LENGTH) {
+        exchange.peer.line.end_with_close(true);
+    }
+    Ok(Reply::Endpoint(Response::from_parts(parts, body), lease))
+}
+
 /// Refuses what means two things, removes what belongs to the hop behind us, and applies the route's edits.
-pub(super) fn prepare(parts: &mut Parts, exchange: &Exchange, route: &Route) -> Result<(), Error> {
+fn prepare(parts: &mut Parts, route: &Route) -> Result<(), Error> {
     let fields = &mut parts.headers;
     // RFC 9112 section 6.3: two lengths are what response splitting looks like.
     if fields.contains_key(header::TRANSFER_ENCODING) && fields.contains_key(header::CONTENT_LENGTH) {
@@ -32,7 +62,6 @@ pub(super) fn prepare(parts: &mut Parts, exchange: &Exchange, route: &Route) -> 
     }
     parts.version = Version::HTTP_11;
     headers::edit(fields, &route.response_headers);
-    debug_assert!(exchange.method != Method::CONNECT, "CONNECT is refused before");
     Ok(())
 }
 

@@ -4,6 +4,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use http::{HeaderValue, Response, StatusCode, header};
+use hyper::body::Incoming;
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
@@ -11,7 +12,7 @@ use tokio::time::Instant;
 
 use super::exchange::{Exchange, Observed, Source};
 use super::forward::Lease;
-use super::{Error, Shared};
+use super::{Error, Shared, headers};
 use crate::shutdown::Phase;
 use crate::telemetry::Flag;
 
@@ -34,37 +35,68 @@ fn names(list: &HeaderValue, protocol: &HeaderValue) -> bool {
         .any(|name| name.trim_ascii().eq_ignore_ascii_case(protocol))
 }
 
-/// Turns a 101 into the client's 101 and a tunnel that runs until either side closes.
+/// Both sides of a connection that changed its protocol.
+pub(super) struct Tunnel {
+    downstream: OnUpgrade,
+    upstream: OnUpgrade,
+    lease: Lease,
+}
+
+/// Turns an endpoint's 101 into the client's.
 ///
 /// # Errors
 ///
-/// When nobody asked for a change of protocol, or the endpoint changes to something else.
-pub(super) fn begin(
-    shared: &Rc<Shared>,
-    mut exchange: Box<Exchange>,
-    mut response: Response<hyper::body::Incoming>,
+/// When nobody asked for a change of protocol, or for another one.
+pub(super) fn agree(
+    mut response: Response<Incoming>,
     lease: Lease,
     asked: Option<(HeaderValue, OnUpgrade)>,
-) -> Result<Response<Observed>, (Box<Exchange>, Error)> {
+) -> Result<(Response<()>, Tunnel), Error> {
     let agreed = response.headers().get(header::UPGRADE).cloned();
     let asked = asked.filter(|(wanted, _)| agreed.as_ref().is_some_and(|agreed| names(wanted, agreed)));
     let (Some((_, downstream)), Some(agreed)) = (asked, agreed) else {
-        return Err((
-            exchange,
-            Error::BadResponse("unasked change of protocol".to_owned()),
-        ));
+        return Err(Error::BadResponse("unasked change of protocol".to_owned()));
     };
     let upstream = hyper::upgrade::on(&mut response);
-    let (mut parts, _) = response.into_parts();
-    super::headers::take_hop_by_hop(&mut parts.headers);
-    parts
-        .headers
-        .insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
-    parts.headers.insert(header::UPGRADE, agreed);
-    exchange.answered(StatusCode::SWITCHING_PROTOCOLS.as_u16());
-    let idle = exchange.snapshot.config.timeouts.tunnel_idle;
-    let (shared, hold) = (Rc::clone(shared), shared.life.hold());
-    tokio::task::spawn_local(async move {
+    let mut response = response.map(drop);
+    let headers = response.headers_mut();
+    headers::take_hop_by_hop(headers);
+    headers.insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
+    headers.insert(header::UPGRADE, agreed);
+    Ok((
+        response,
+        Tunnel {
+            downstream,
+            upstream,
+            lease,
+        },
+    ))
+}
+
+impl Tunnel {
+    /// Opens as soon as `response` has been sent and stays open until either side closes; the exchange ends with it.
+    pub(super) fn begin(
+        self,
+        shared: &Rc<Shared>,
+        mut exchange: Box<Exchange>,
+        response: Response<()>,
+    ) -> Response<Observed> {
+        exchange.answered(StatusCode::SWITCHING_PROTOCOLS.as_u16());
+        let (shared, hold) = (Rc::clone(shared), shared.life.hold());
+        tokio::task::spawn_local(async move {
+            self.run(&shared, &mut exchange).await;
+            drop((exchange, hold));
+        });
+        response.map(|()| Observed::detached(Source::Own(None)))
+    }
+
+    async fn run(self, shared: &Shared, exchange: &mut Exchange) {
+        let Self {
+            downstream,
+            upstream,
+            lease,
+        } = self;
+        let idle = exchange.snapshot.config.timeouts.tunnel_idle;
         let tunnel = async {
             let (down, up) = tokio::try_join!(downstream, upstream).ok()?;
             copy(TokioIo::new(down), TokioIo::new(up), idle).await
@@ -79,9 +111,8 @@ pub(super) fn begin(
             None if shared.life.phase() == Phase::Draining => exchange.flag = Some(Flag::Drain),
             None => exchange.flag = Some(Flag::ClientGone),
         }
-        drop((exchange, lease, hold));
-    });
-    Ok(Response::from_parts(parts, Observed::detached(Source::Own(None))))
+        drop(lease);
+    }
 }
 
 /// Copies both ways until both sides have closed, one has failed, or nothing moved for `idle`. Returns the bytes
