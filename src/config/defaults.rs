@@ -38,7 +38,7 @@ impl Upstream {
             policy: Policy::LeastRequest,
             connect_timeout: Duration::from_secs(1), // a LAN round trip and one SYN retransmission do not fit less
             idle_timeout: Duration::from_secs(4),    // Node.js closes its idle connections after 5 s
-            idle_connections: 64,
+            idle_connections: 1024,
             max_in_flight: 0,
             tcp_keepalive: Duration::from_secs(30), // below every common NAT's and IPVS's (900 s) idle limit
             hedge: Hedge::default(),

@@ -456,7 +456,7 @@ static UPSTREAM_TUNING: &[Key] = &[
         Whole { min: 0, max: 65_535 },
         "Connections that one worker keeps idle for one endpoint.",
     )
-    .default("64"),
+    .default("1024"),
     Key::new(
         "max_in_flight",
         Whole { min: 0, max: MANY },

@@ -225,7 +225,8 @@ pub struct Upstream {
     pub connect_timeout: Duration,
     /// How long an idle pooled connection is kept. Default 4 s: below the 5 s after which common servers (Node.js) close theirs.
     pub idle_timeout: Duration,
-    /// Connections that one worker keeps idle for one endpoint. Default 64.
+    /// Connections that one worker keeps idle for one endpoint: as many as were just in use, for they are
+    /// closed after `idle_timeout`, and a smaller bound opens one for each request of a crowd. Default 1024.
     pub idle_connections: usize,
     /// Requests in flight to one endpoint over all workers; more are sent elsewhere or answered 503. 0: unlimited (default).
     pub max_in_flight: u64,
