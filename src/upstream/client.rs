@@ -18,6 +18,7 @@ use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 
 use super::Endpoint;
+use super::wire::Wire;
 use crate::body::Outgoing;
 use crate::config;
 
@@ -72,7 +73,7 @@ impl Connection {
         let stream = connect(endpoint.address(), config.connect_timeout, config.tcp_keepalive).await?;
         let (sender, connection) = http1::Builder::new()
             .max_buf_size(MAX_HEAD)
-            .handshake(TokioIo::new(stream))
+            .handshake(TokioIo::new(Wire::new(stream)))
             .await
             .map_err(io::Error::other)?;
         // What ends a connection is reported to the request that is on it; between requests nobody cares.

@@ -50,6 +50,7 @@ pub mod pool;
 mod probe;
 mod set;
 mod view;
+mod wire;
 
 /// How long an attempt may be silent while fewer than 20 answers of the upstream have been seen.
 pub const PATIENCE: Duration = Duration::from_secs(5);
