@@ -66,6 +66,22 @@ fn an_early_answer_reaches_the_client_at_once_and_its_connection_nobody() {
     }
 }
 
+/// B2: an origin that answers and closes without having read the body.
+#[test]
+fn an_early_answer_that_closes_is_not_lost() {
+    for turn in 0..20 {
+        let origin = origin(|visit| {
+            visit.send("HTTP/1.1 413 Content Too Large\r\nConnection: close\r\nContent-Length: 2\r\n\r\nno");
+            visit.close();
+        });
+        let gateway = before(&origin);
+        let mut client = gateway.connect();
+        client.send("POST / HTTP/1.1\r\nHost: test\r\nContent-Length: 4000000\r\n\r\n");
+        client.send(vec![b'x'; 4_000_000]);
+        assert_eq!(client.response().status, 413, "turn {turn}");
+    }
+}
+
 /// B3.
 #[test]
 fn a_continue_comes_from_the_origin() {
@@ -509,6 +525,32 @@ fn an_answer_that_nobody_asked_for_closes_its_connection() {
     eventually("the connection is closed", || origin.open() == 0);
     assert_eq!(gateway.connect().get("/").text(), "good");
     assert_eq!(origin.requests()[1].connection, 1);
+}
+
+/// B13: to a client that says it takes them, when they are announced (RFC 9110 section 6.5.1).
+#[test]
+fn trailers_reach_a_client_that_takes_them() {
+    let origin = answering(
+        "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTrailer: X-Checksum, Content-Length\r\n\r\n\
+         5\r\nhello\r\n0\r\nX-Checksum: 7\r\nContent-Length: 3\r\nX-Unannounced: 1\r\n\r\n",
+    );
+    let gateway = before(&origin);
+    let mut client = gateway.connect();
+    for (te, trailers) in [
+        (
+            "TE: trailers\r\nConnection: TE\r\n",
+            vec![("x-checksum".to_owned(), b"7".to_vec())],
+        ),
+        ("", vec![]),
+    ] {
+        client.send(format!("GET / HTTP/1.1\r\nHost: test\r\n{te}\r\n"));
+        let response = client.response();
+        assert_eq!(
+            (response.text().as_str(), response.trailers),
+            ("hello", trailers),
+            "{te}"
+        );
+    }
 }
 
 /// B12: an answer that stalls is cut.

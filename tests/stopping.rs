@@ -296,6 +296,7 @@ fn beyond_the_bound_of_memory_new_requests_are_refused() {
 fn a_panic_costs_one_exchange() {
     let origin = named("a");
     let gateway = gateway()
+        .toml("[timeouts]\nstop_delay = \"0s\"")
         .route("/panic", &origin)
         .route("/", &origin)
         .with(|config| {
