@@ -8,6 +8,7 @@ use std::cell::RefCell;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker, ready};
+use std::time::Instant;
 
 use bytes::Bytes;
 use http::header::{self, HeaderMap, HeaderName};
@@ -41,6 +42,8 @@ struct Inner {
     replay_limit: u64,
     limit: u64,
     read: u64,
+    /// When the client last sent something of it.
+    moved: Instant,
     end: Option<Result<Option<HeaderMap>, Error>>,
     gate: Gate,
     /// Removes what trailers may not say.
@@ -73,6 +76,7 @@ impl Upload {
             replay_limit,
             limit: if limit == 0 { u64::MAX } else { limit },
             read: 0,
+            moved: Instant::now(),
             end: None,
             gate: Gate::Open,
             screen,
@@ -109,6 +113,11 @@ impl Upload {
         self.0.borrow().read
     }
 
+    /// When the client last sent something of it.
+    pub fn moved(&self) -> Instant {
+        self.0.borrow().moved
+    }
+
     /// Why it ended early, if it did.
     pub fn error(&self) -> Option<Error> {
         self.0
@@ -143,6 +152,9 @@ impl Inner {
         }
         let polled = Pin::new(&mut self.incoming).poll_frame(cx);
         (self.waiting)(polled.is_pending());
+        if polled.is_ready() {
+            self.moved = Instant::now();
+        }
         let frame = match ready!(polled) {
             Some(Ok(frame)) => frame,
             Some(Err(_)) => return self.fail(Error::Broken),

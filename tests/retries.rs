@@ -341,3 +341,44 @@ fn an_endpoint_that_resets_is_ejected() {
     }
     assert_eq!(bad.requests().len(), 1);
 }
+
+/// A11's other side: what a slow client costs is its own business, as long as it goes on sending.
+#[test]
+fn a_slow_upload_is_not_held_against_the_endpoint() {
+    let origin = named("patient");
+    let gateway = gateway()
+        .toml(format!(
+            "[[route]]\nto = \"app\"\ntimeout = \"400ms\"\n[upstream.app]\nto = \"{}\"\nhedge = {{ floor = \"100ms\" }}",
+            origin.address()
+        ))
+        .start();
+    let mut client = gateway.connect();
+    client.send("PUT / HTTP/1.1\r\nHost: test\r\nContent-Length: 12\r\n\r\n");
+    for byte in 0..12 {
+        // The pace is what is tested: three times the route's timeout in all, a quarter of it for each byte.
+        std::thread::sleep(Duration::from_millis(100));
+        client.send([b'a' + byte]);
+    }
+    assert_eq!(client.response().text(), "patient");
+    assert_eq!(origin.requests().len(), 1, "and it is sent once");
+    assert_eq!(gateway.log(1)[0]["retries"], 0);
+}
+
+/// The route's timeout is the endpoint's: it counts from the last byte that the endpoint could get.
+#[test]
+fn an_endpoint_that_has_the_whole_body_has_the_timeout_and_no_more() {
+    let origin = silent();
+    let gateway = gateway()
+        .toml(format!(
+            "[[route]]\nto = \"{}\"\ntimeout = \"300ms\"",
+            origin.address()
+        ))
+        .start();
+    let begun = Instant::now();
+    assert_eq!(exchange(gateway.address(), post("hello")).status, 504);
+    let took = begun.elapsed();
+    assert!(
+        (Duration::from_millis(300)..Duration::from_secs(3)).contains(&took),
+        "{took:?}"
+    );
+}

@@ -163,7 +163,7 @@ static ROUTE_TUNING: &[Key] = &[
     Key::new(
         "timeout",
         TIME,
-        "From the request head to the response head, over all attempts.",
+        "From the request's last byte to the response head, over all attempts.",
     )
     .default("\"15s\""),
     Key::new(

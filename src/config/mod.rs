@@ -111,8 +111,8 @@ pub struct Route {
     pub request_headers: HeaderEdits,
     /// Edits to the response before it is sent to the client.
     pub response_headers: HeaderEdits,
-    /// From the request head being read to the response head being available, over all attempts; then the
-    /// body may take as long as it moves. Default 15 s.
+    /// How long the response head may take, over all attempts, counted from the last byte of the request: a slow
+    /// client has limits of its own. Then the body may take as long as it moves. Default 15 s.
     pub timeout: Duration,
     /// Further attempts after the first, when it is safe. Default 2.
     pub retries: u32,

@@ -15,7 +15,7 @@ use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 
 use super::Shared;
-use super::forward::Lease;
+use super::attempt::Lease;
 use crate::body::Upload;
 use crate::listener::{Order, Peer, Wait};
 use crate::shutdown::Phase;

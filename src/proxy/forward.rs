@@ -16,18 +16,17 @@ use http::request::Parts;
 use http::{HeaderMap, Method, Request, Response, StatusCode, Version};
 use hyper::body::Incoming;
 
+use super::attempt::{self, Lease, Outcome};
 use super::{Error, Exchange, Shared, interim};
 use crate::body::{self, Outgoing, Upload};
+use crate::listener::Wait;
 use crate::telemetry::metrics::Retry;
-use crate::upstream::client::{Connection, Failed, Interim};
+use crate::upstream::client::{self, Connection};
 use crate::upstream::{self, Attempt, Failure, Upstream, Want};
 
 /// How long a client that expects 100 is kept waiting for the endpoint's; then its body is asked for anyway
 /// (RFC 9110 section 10.1.1 lets a client give up waiting, too).
 const CONTINUE: Duration = Duration::from_secs(1);
-
-/// How long a connection whose response is through may take to become ready for the next request.
-const SETTLE: Duration = Duration::from_secs(1);
 
 /// How long the answer of an endpoint that was silent is waited for after its exchange has ended.
 const LINGER: Duration = Duration::from_secs(60);
@@ -40,60 +39,10 @@ pub struct Outbound {
     pub upload: Option<Upload>,
     /// What the balancing policy may want to know.
     pub want: Want,
-    /// The response head must be there by then.
-    pub deadline: Instant,
+    /// How long the response head may take, from the request's last byte on.
+    pub timeout: Duration,
     /// Attempts after the first.
     pub retries: u32,
-}
-
-/// What a response holds on to until its body is through.
-pub struct Lease {
-    connection: Connection,
-    upstream: Arc<Upstream>,
-    shared: Rc<Shared>,
-    /// Counts as in flight at its endpoint until here.
-    attempt: Rc<Attempt>,
-}
-
-impl Lease {
-    /// The endpoint that answered.
-    pub fn endpoint(&self) -> &upstream::Endpoint {
-        self.attempt.endpoint()
-    }
-
-    /// The response is through: the connection may carry the next request.
-    pub(super) fn give_back(self) {
-        let Self {
-            mut connection,
-            upstream,
-            shared,
-            attempt,
-        } = self;
-        drop(attempt);
-        if connection.is_ready() {
-            shared.pool.put(connection, upstream.config());
-            return;
-        }
-        // The request body may still be on its way, or the connection's task has not noticed the end yet.
-        tokio::task::spawn_local(async move {
-            if matches!(tokio::time::timeout(SETTLE, connection.ready()).await, Ok(true)) {
-                shared.pool.put(connection, upstream.config());
-            }
-        });
-    }
-}
-
-/// What became of an attempt.
-enum Outcome {
-    Heard(Response<Incoming>, Connection),
-    Connect(std::io::Error),
-    /// The connection ended with the request on it. On a reused one that says nothing about the endpoint: it may
-    /// have closed just then.
-    Broken {
-        error: hyper::Error,
-        reused: bool,
-    },
-    Malformed(hyper::Error),
 }
 
 struct Try {
@@ -111,6 +60,7 @@ enum Event {
 
 /// The attempts of one exchange.
 struct Forward<'a> {
+    began: Instant,
     shared: &'a Rc<Shared>,
     exchange: &'a mut Exchange,
     upstream: Arc<Upstream>,
@@ -136,6 +86,7 @@ pub async fn send(
     upstream.exchange();
     let began = Instant::now();
     let mut forward = Forward {
+        began,
         shared,
         exchange,
         upstream,
@@ -145,7 +96,7 @@ pub async fn send(
         fresh: false,
         extra: 0,
     };
-    let result = forward.run(began).await;
+    let result = forward.run().await;
     forward.leave();
     exchange.peer.line.clear_alarm();
     exchange.waiting = began.elapsed();
@@ -153,16 +104,16 @@ pub async fn send(
 }
 
 impl Forward<'_> {
-    async fn run(&mut self, began: Instant) -> Result<(Response<Incoming>, Lease), Error> {
-        self.start(began)?;
+    async fn run(&mut self) -> Result<(Response<Incoming>, Lease), Error> {
+        self.start(self.began)?;
         loop {
-            self.exchange.peer.line.set_alarm(self.next_alarm(began));
+            self.exchange.peer.line.set_alarm(self.next_alarm());
             match self.next_event().await {
                 Event::Outcome(tried, Outcome::Heard(response, connection)) => {
                     return Ok(self.heard(tried, response, connection));
                 }
                 Event::Outcome(tried, outcome) => self.failed(tried, outcome)?,
-                Event::Alarm => self.alarm(began)?,
+                Event::Alarm => self.alarm()?,
             }
         }
     }
@@ -184,7 +135,7 @@ impl Forward<'_> {
         self.exchange.attempts += 1;
         let may_repeat = self.outbound.retries > 0;
         let request = self.request(may_repeat);
-        let outcome = Box::pin(carry(
+        let outcome = Box::pin(attempt::carry(
             Rc::clone(self.shared),
             Arc::clone(&self.upstream),
             Rc::clone(&attempt),
@@ -251,10 +202,31 @@ impl Forward<'_> {
         }
     }
 
-    fn next_alarm(&self, began: Instant) -> Instant {
-        let mut next = self.outbound.deadline;
+    /// Since when the endpoint has had all that it can have for now: a slow client is not held against it.
+    fn asked(&self) -> Instant {
+        self.outbound
+            .upload
+            .as_ref()
+            .map_or(self.began, |upload| upload.moved().max(self.began))
+    }
+
+    /// While the client keeps the endpoint waiting, its own limit applies and this one begins again.
+    fn deadline(&self) -> Instant {
+        if self.exchange.peer.line.is_waiting(Wait::RequestBody) {
+            return Instant::now() + self.outbound.timeout;
+        }
+        self.asked() + self.outbound.timeout
+    }
+
+    /// Whether the endpoint has the whole request, and so a reason to say something.
+    fn is_sent(&self) -> bool {
+        self.outbound.upload.as_ref().is_none_or(Upload::is_complete)
+    }
+
+    fn next_alarm(&self) -> Instant {
+        let mut next = self.deadline();
         if self.outbound.upload.as_ref().is_some_and(Upload::is_held_back) {
-            next = next.min(began + CONTINUE);
+            next = next.min(self.began + CONTINUE);
         }
         if let Some(patience) = self.upstream.patience() {
             for tried in self.tries.iter().filter(|tried| !tried.suspected) {
@@ -263,7 +235,13 @@ impl Forward<'_> {
                     .is_silent_for(patience)
                     .err()
                     .unwrap_or(Duration::ZERO);
-                next = next.min(Instant::now() + left);
+                // A body that is still arriving is looked at again.
+                let earliest = if self.is_sent() {
+                    self.asked() + patience
+                } else {
+                    Instant::now() + patience
+                };
+                next = next.min((Instant::now() + left).max(earliest));
             }
         }
         next
@@ -275,7 +253,8 @@ impl Forward<'_> {
         response: Response<Incoming>,
         connection: Connection,
     ) -> (Response<Incoming>, Lease) {
-        tried.attempt.heard(response.status());
+        let took = tried.began.max(self.asked()).elapsed();
+        tried.attempt.heard_after(took, response.status());
         self.exchange.endpoint = Some(tried.attempt.endpoint().address());
         self.exchange.upstream_duration = Some(tried.began.elapsed());
         self.exchange.upstream_status = Some(response.status().as_u16());
@@ -301,7 +280,7 @@ impl Forward<'_> {
         let (error, reason) = match outcome {
             Outcome::Heard(..) => return Ok(()),
             Outcome::Connect(error) => {
-                if !is_ours(&error) {
+                if !client::is_ours(&error) {
                     tried.attempt.failed(Failure::Connect);
                 }
                 (Error::Connect(error), Some(Retry::Connect))
@@ -347,9 +326,9 @@ impl Forward<'_> {
         self.start(Instant::now())
     }
 
-    fn alarm(&mut self, began: Instant) -> Result<(), Error> {
+    fn alarm(&mut self) -> Result<(), Error> {
         let now = Instant::now();
-        if now >= self.outbound.deadline {
+        if now >= self.deadline() {
             return Err(Error::Timeout);
         }
         if let Some(upload) = self
@@ -357,13 +336,30 @@ impl Forward<'_> {
             .upload
             .as_ref()
             .filter(|upload| upload.is_held_back())
-            && now >= began + CONTINUE
+            && now >= self.began + CONTINUE
         {
             upload.open();
         }
+        // Two attempts can not both read a body that is still arriving, so that this is also when it is safe.
+        if self.is_sent()
+            && self.suspect(now)
+            && is_idempotent(&self.outbound.head.method)
+            && self.can_send_again()
+        {
+            // Without another endpoint the silent one is all there is to wait for.
+            let _ = self.again(Retry::Silence);
+        }
+        Ok(())
+    }
+
+    /// Reports endpoints that have said nothing for too long; whether there was one.
+    fn suspect(&mut self, now: Instant) -> bool {
         let Some(patience) = self.upstream.patience() else {
-            return Ok(());
+            return false;
         };
+        if now < self.asked() + patience {
+            return false;
+        }
         let mut silent = false;
         for tried in self.tries.iter_mut().filter(|tried| !tried.suspected) {
             if tried.attempt.is_silent_for(patience).is_ok() {
@@ -373,74 +369,8 @@ impl Forward<'_> {
                 self.tried.push(tried.attempt.endpoint().address());
             }
         }
-        // Two attempts can not both read a body that is still arriving.
-        let complete = self.outbound.upload.as_ref().is_none_or(Upload::is_complete);
-        if silent && complete && is_idempotent(&self.outbound.head.method) && self.can_send_again() {
-            // Without another endpoint the silent one is all there is to wait for.
-            let _ = self.again(Retry::Silence);
-        }
-        Ok(())
+        silent
     }
-}
-
-/// One attempt: a connection from the pool (unless a fresh one is wanted) or a new one, the request, the response
-/// head.
-async fn carry(
-    shared: Rc<Shared>,
-    upstream: Arc<Upstream>,
-    attempt: Rc<Attempt>,
-    mut request: Request<Outgoing>,
-    mut interims: interim::Sink,
-    fresh: bool,
-) -> Outcome {
-    loop {
-        let idle = if fresh {
-            None
-        } else {
-            shared.pool.take(attempt.endpoint())
-        };
-        let mut connection = match idle {
-            Some(connection) => connection,
-            None => match Connection::open(attempt.endpoint(), upstream.config()).await {
-                Ok(connection) => {
-                    attempt.connected();
-                    connection
-                }
-                Err(error) => return Outcome::Connect(error),
-            },
-        };
-        let reused = connection.is_reused();
-        let on_interim = |interim: Interim| {
-            attempt.heard(interim.status);
-            interims.pass(&interim);
-        };
-        match connection.send(request, on_interim).await {
-            Ok(response) => return Outcome::Heard(response, connection),
-            // The endpoint closed an idle connection just before it was used: nothing has happened yet, and a
-            // new connection will tell whether the endpoint is there.
-            Err(Failed::NotSent(unsent)) if reused => request = *unsent,
-            Err(Failed::NotSent(_)) => return Outcome::Connect(std::io::ErrorKind::ConnectionReset.into()),
-            Err(Failed::Broken(error)) => return Outcome::Broken { error, reused },
-            Err(Failed::Malformed(error)) => return Outcome::Malformed(error),
-        }
-    }
-}
-
-/// Failures for want of something on this side: they say nothing about the endpoint, and counting them would
-/// eject every endpoint at once.
-fn is_ours(error: &std::io::Error) -> bool {
-    use rustix::io::Errno;
-    let ours = [
-        Errno::MFILE,
-        Errno::NFILE,
-        Errno::NOBUFS,
-        Errno::NOMEM,
-        Errno::ADDRNOTAVAIL,
-        Errno::ACCESS,
-    ];
-    error
-        .raw_os_error()
-        .is_some_and(|code| ours.iter().any(|errno| errno.raw_os_error() == code))
 }
 
 /// RFC 9110 section 9.2.2.

@@ -25,6 +25,7 @@ pub use error::Error;
 pub use exchange::{Exchange, Observed};
 
 pub mod answer;
+mod attempt;
 mod error;
 mod exchange;
 pub mod forward;
@@ -36,8 +37,8 @@ mod request;
 mod response;
 mod upgrade;
 
+use attempt::Lease;
 use exchange::{Ids, Source};
-use forward::Lease;
 use upgrade::Tunnel;
 
 /// What an exchange comes to.

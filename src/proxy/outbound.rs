@@ -55,12 +55,11 @@ pub(super) fn build(
     let protocol = upgrade.as_ref().map(|(name, _)| name);
     prepare(&mut head, exchange, route, forward, trusted, protocol);
     let upload = upload(exchange, &mut head, route, upstream, body, expects)?;
-    let deadline = exchange.began() + route.timeout;
     let outbound = Outbound {
         head,
         upload,
         want,
-        deadline,
+        timeout: route.timeout,
         retries: route.retries,
     };
     Ok((outbound, Back { upgrade, pin }))

@@ -7,7 +7,7 @@ use http::response::Parts;
 use http::{Response, StatusCode, Version};
 use hyper::body::Incoming;
 
-use super::forward::Lease;
+use super::attempt::Lease;
 use super::outbound::Back;
 use super::{Error, Exchange, Reply, headers, upgrade};
 use crate::config::Route;

@@ -10,8 +10,8 @@ use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::time::Instant;
 
+use super::attempt::Lease;
 use super::exchange::{Exchange, Observed, Source};
-use super::forward::Lease;
 use super::{Error, Shared, headers};
 use crate::shutdown::Phase;
 use crate::telemetry::Flag;

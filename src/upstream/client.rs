@@ -12,6 +12,7 @@ use http::{HeaderMap, Request, Response, StatusCode};
 use hyper::body::Incoming;
 use hyper::client::conn::http1::{self, SendRequest};
 use hyper_util::rt::TokioIo;
+use rustix::io::Errno;
 use socket2::{SockRef, TcpKeepalive};
 use tokio::net::TcpStream;
 use tokio::sync::Notify;
@@ -183,6 +184,21 @@ impl Interims {
     fn take(&self) -> Vec<Interim> {
         std::mem::take(&mut *self.waiting.lock().unwrap_or_else(PoisonError::into_inner))
     }
+}
+
+/// Whether a connection failed for want of something on this side (files, memory, ports). That says nothing about
+/// the endpoint, and counting it would eject every endpoint at once.
+pub fn is_ours(error: &io::Error) -> bool {
+    let ours = [
+        Errno::MFILE,
+        Errno::NFILE,
+        Errno::NOBUFS,
+        Errno::NOMEM,
+        Errno::ADDRNOTAVAIL,
+    ];
+    error
+        .raw_os_error()
+        .is_some_and(|code| ours.contains(&Errno::from_raw_os_error(code)))
 }
 
 async fn connect(address: SocketAddr, limit: Duration, keep_alive: Duration) -> io::Result<TcpStream> {

@@ -366,10 +366,15 @@ impl Attempt {
 
     /// The response head arrived. Interim (1xx) heads may be told too: they show that the endpoint is alive.
     pub fn heard(&self, status: StatusCode) {
+        self.heard_after(self.upstream.clock.now().since(self.began), status);
+    }
+
+    /// As [`Attempt::heard`], when the endpoint can only be held to account for the last `took` of the time: before
+    /// that the client was still sending.
+    pub fn heard_after(&self, took: Duration, status: StatusCode) {
         let now = self.upstream.clock.now();
         self.endpoint.note_heard(now);
         if !status.is_informational() {
-            let took = now.since(self.began);
             self.upstream.latency.observe(took);
             self.endpoint.latency.observe(took);
             self.endpoint.counts.responses.fetch_add(1, Ordering::Relaxed);

@@ -10,10 +10,10 @@ use http::{Request, StatusCode};
 use http_body_util::Empty;
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
-use rustix::io::Errno;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
+use super::client::is_ours;
 use crate::config::ProbeKind;
 
 /// A bare connection must be there within this.
@@ -26,20 +26,6 @@ pub(super) async fn knock(address: SocketAddr, limit: Duration) -> Option<bool> 
         Ok(connected) => Some(connected.is_ok()),
         Err(_) => Some(false),
     }
-}
-
-/// Out of file descriptors, memory or ports: no reason to judge a peer.
-fn is_ours(error: &io::Error) -> bool {
-    let ours = [
-        Errno::MFILE,
-        Errno::NFILE,
-        Errno::NOBUFS,
-        Errno::NOMEM,
-        Errno::ADDRNOTAVAIL,
-    ];
-    error
-        .raw_os_error()
-        .is_some_and(|code| ours.contains(&Errno::from_raw_os_error(code)))
 }
 
 /// Whether the endpoint is healthy as the configuration defines it; `None` when this side could not even try.
