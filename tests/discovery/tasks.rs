@@ -79,7 +79,12 @@ async fn without_tasks_the_name_itself_decides() {
 #[tokio::test]
 async fn a_virtual_address_does_not_hide_a_scale_to_zero() {
     let plan = Plan::new(&["app:80"]).await.answers("app", &[[127, 0, 9, 9]]);
-    let scene = plan.answers("tasks.app", &[[127, 0, 1, 1]]).start().await;
+    let scene = plan
+        .answers("tasks.app", &[[127, 0, 1, 1]])
+        // Long enough for three more questions on a busy machine.
+        .with(|upstream| upstream.hold = Duration::from_secs(2))
+        .start()
+        .await;
     scene.dns.say("tasks.app", Say::Nxdomain);
     until("held", || scene.name("app").state == NameState::Held).await;
     rounds(&scene.dns, "tasks.app", 3).await;
