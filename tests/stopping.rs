@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use gatewit::gateway::Stopped;
 use http::{HeaderName, HeaderValue};
 
+use crate::support::binary::ask;
 use crate::support::origin::{named, ok, origin};
 use crate::support::{Broken, Client, Origin, eventually, exchange, gateway};
 
@@ -296,7 +297,7 @@ fn beyond_the_bound_of_memory_new_requests_are_refused() {
 fn a_panic_costs_one_exchange() {
     let origin = named("a");
     let gateway = gateway()
-        .toml("[timeouts]\nstop_delay = \"0s\"")
+        .toml("admin = \"127.0.0.1:0\"\n[timeouts]\nstop_delay = \"0s\"")
         .route("/panic", &origin)
         .route("/", &origin)
         .with(|config| {
@@ -323,6 +324,8 @@ fn a_panic_costs_one_exchange() {
         .filter(|line| line["response_flag"] == "internal")
         .count();
     assert_eq!(panics, 3, "{lines:#?}");
+    let (_, _, metrics) = ask(gateway.admin(), "GET", "/metrics", &[]);
+    assert!(metrics.contains("gatewit_panics_total 3\n"), "{metrics}");
     assert!(matches!(gateway.stop().wait(), Stopped::Clean));
 }
 

@@ -229,6 +229,7 @@ impl Drop for Exchange {
     fn drop(&mut self) {
         if std::thread::panicking() {
             self.flag = Some(Flag::Internal);
+            self.shared.metrics.borrow().panicked();
         } else if self.peer.line.order() == Order::Cut {
             let draining = self.shared.life.phase() == Phase::Draining;
             self.flag = Some(if draining { Flag::Drain } else { Flag::Timeout });

@@ -46,7 +46,7 @@ pub struct Metrics {
     /// Lines of the access log that were not written: its queue was full, or its file refused them.
     pub access_log_dropped: Counter,
     /// Panics caught; each cost one exchange.
-    pub panics: Counter,
+    panics: Counter,
     connections: family::Family<Labels, Gauge>,
     accepted: family::Family<Labels, Counter>,
     refused: family::Family<Labels, Counter>,
@@ -152,7 +152,7 @@ impl Metrics {
     pub fn local(&self) -> Local {
         let shard = Arc::new(Shard::default());
         lock(&self.shards).push(shard.clone());
-        Local::new(shard)
+        Local::new(shard, self.panics.clone())
     }
 
     /// The connection counters of a listener. Looks a name up: keep the result.

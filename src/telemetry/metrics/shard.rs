@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicI64, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
 
 use http::Method;
+use prometheus_client::metrics::counter::Counter;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use super::histogram::{Histogram, Scale, add};
@@ -82,6 +83,7 @@ pub struct Local {
     upstreams: Table<Box<str>, Histogram>,
     routes: Table<Box<str>, AtomicI64>,
     retries: Table<(Box<str>, Retry), AtomicU64>,
+    panics: Counter,
 }
 
 /// Counts an exchange as in flight while it lives.
@@ -95,13 +97,14 @@ impl Drop for InFlight {
 }
 
 impl Local {
-    pub(super) fn new(shard: Arc<Shard>) -> Self {
+    pub(super) fn new(shard: Arc<Shard>, panics: Counter) -> Self {
         Self {
             shard,
             exchanges: Table::default(),
             upstreams: Table::default(),
             routes: Table::default(),
             retries: Table::default(),
+            panics,
         }
     }
 
@@ -127,6 +130,11 @@ impl Local {
                 .find(key, |name| **name == *upstream, || upstream.into());
             series.observe(Scale::Request, duration);
         }
+    }
+
+    /// Counts an exchange that a panic ended, beside what [`Local::observe`] makes of it.
+    pub fn panicked(&self) {
+        self.panics.inc();
     }
 
     /// Counts an exchange as in flight until the result is dropped.
