@@ -635,3 +635,23 @@ fn an_unknown_expectation_is_refused() {
     assert_eq!(response.status, 417);
     assert_eq!(pair.origin.requests(), []);
 }
+
+/// B2: an answer of the gateway's own does not wait for the body, and is not lost to a client that still sends it.
+#[test]
+fn an_early_answer_reaches_a_client_that_goes_on_sending() {
+    let gateway = gateway()
+        .toml("[[route]]\npath = \"/elsewhere\"\nredirect = \"/\"")
+        .start();
+    for (path, status) in [("/nowhere", 404), ("/elsewhere", 308)] {
+        let mut client = gateway.connect();
+        client.send(format!(
+            "POST {path} HTTP/1.1\r\nHost: test\r\nContent-Length: 9000000\r\n\r\n"
+        ));
+        assert_eq!(client.response().status, status);
+        // A client that goes on sending is not reset, which it might notice before it has read the answer.
+        for _ in 0..50 {
+            let piece = [b'x'; 10_000];
+            assert_eq!(client.send_until_stuck(&piece, LIMIT), piece.len(), "{path}");
+        }
+    }
+}

@@ -76,6 +76,8 @@ impl Exchange {
     /// Begins with a request head as it was received.
     pub(super) fn begin(shared: &Rc<Shared>, peer: &Rc<Peer>, request: &Request<Incoming>) -> Box<Self> {
         let headers = request.headers();
+        // Until all of the body has been read, if ever.
+        peer.line.linger(!request.body().is_end_stream());
         let snapshot = shared.live.load_full();
         let extra = snapshot
             .config
@@ -238,8 +240,8 @@ impl Drop for Exchange {
         }
         self.peer.line.end(Wait::RequestBody);
         self.peer.line.end(Wait::ResponseBody);
-        if self.upload.as_ref().is_some_and(|upload| !upload.is_complete()) {
-            self.peer.line.linger(true);
+        if self.upload.as_ref().is_some_and(Upload::is_complete) {
+            self.peer.line.linger(false);
         }
         // From here on the connection is idle, unless the next request is here already.
         self.peer.line.begin(Wait::Request);
