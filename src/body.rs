@@ -35,8 +35,9 @@ pub struct Upload(Rc<RefCell<Inner>>);
 
 struct Inner {
     incoming: Incoming,
-    /// Data read so far, while `kept`.
-    recorded: Vec<Bytes>,
+    /// Data read so far, while `kept`. A copy: pieces of what was received would hold on to all of it, framing
+    /// included, which of a body in tiny chunks is many times its size.
+    recorded: Vec<u8>,
     /// Whether `recorded` is still everything read so far.
     kept: bool,
     replay_limit: u64,
@@ -183,7 +184,7 @@ impl Inner {
             return self.fail(Error::TooLarge);
         }
         if self.kept && self.read <= self.replay_limit {
-            self.recorded.push(data.clone());
+            self.recorded.extend_from_slice(&data);
         } else {
             self.kept = false;
             self.recorded = Vec::new();
@@ -228,7 +229,8 @@ pub struct Outgoing(Option<Sending>);
 
 struct Sending {
     upload: Upload,
-    next: usize,
+    /// Bytes sent so far.
+    next: u64,
     done: bool,
 }
 
@@ -245,17 +247,21 @@ impl Sending {
             return Poll::Ready(None);
         }
         let mut inner = self.upload.0.borrow_mut();
-        if !inner.kept && self.next == 0 && inner.read > 0 {
-            self.done = true;
-            return Poll::Ready(Some(Err(Error::Gone)));
-        }
-        if let Some(data) = inner.recorded.get(self.next) {
-            self.next += 1;
-            return Poll::Ready(Some(Ok(Frame::data(data.clone()))));
+        if self.next < inner.read {
+            let again = usize::try_from(self.next)
+                .ok()
+                .and_then(|next| inner.recorded.get(next..));
+            let Some(again) = again.filter(|_| inner.kept) else {
+                self.done = true;
+                return Poll::Ready(Some(Err(Error::Gone)));
+            };
+            let again = Bytes::copy_from_slice(again);
+            self.next = inner.read;
+            return Poll::Ready(Some(Ok(Frame::data(again))));
         }
         match ready!(inner.poll_data(cx)) {
             Some(Ok(data)) => {
-                self.next += 1;
+                self.next += data.len() as u64;
                 Poll::Ready(Some(Ok(Frame::data(data))))
             }
             Some(Err(error)) => {
