@@ -33,7 +33,7 @@ pub struct Record<'a> {
     pub method: &'a Method,
     /// `http` or `https`.
     pub scheme: &'static str,
-    /// `Host`, as canonicalised.
+    /// `Host` as received, without its port.
     pub host: &'a str,
     /// Path as received, without query.
     pub path: &'a str,

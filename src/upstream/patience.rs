@@ -15,11 +15,11 @@ const ENOUGH: u64 = 20;
 /// Recent times from the start of an attempt to its response head.
 #[derive(Debug, Default)]
 pub(super) struct Latency {
-    /// 24 bits saturating count · see `packed`; mean and deviation are kept in units of 8 µs.
+    /// A packed [`Sum`].
     word: AtomicU64,
 }
 
-/// 5 bits of count, 29 of mean, 30 of deviation, both in units of 8 µs: up to 71 minutes.
+/// 5 bits of count, which ends at [`ENOUGH`], 29 of mean, 30 of deviation, both in units of 8 µs: up to 71 minutes.
 #[derive(Clone, Copy)]
 struct Sum {
     count: u64,
