@@ -1,7 +1,7 @@
 //! When a request is sent again, and above all when it is not: B9 and B11 of the yardsticks.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, mpsc};
 use std::time::{Duration, Instant};
 
 use crate::support::origin::{Nobody, named, ok, origin, silent};
@@ -381,4 +381,75 @@ fn an_endpoint_that_has_the_whole_body_has_the_timeout_and_no_more() {
         (Duration::from_millis(300)..Duration::from_secs(3)).contains(&took),
         "{took:?}"
     );
+}
+
+/// What a lost attempt still says is no part of an answer that another endpoint has begun.
+#[test]
+fn an_interim_response_that_comes_too_late_is_passed_on_to_nobody() {
+    let ((late_side, late), (good_side, good)) = (mpsc::channel::<()>(), mpsc::channel::<()>());
+    let [late, good] = [late, good].map(Mutex::new);
+    let late = origin(move |visit| {
+        visit.read();
+        if visit.target() == "/frozen" {
+            let _ = late.lock().unwrap().recv();
+            visit.send("HTTP/1.1 103 Early Hints\r\nX-Late: 1\r\n\r\n");
+        }
+        visit.send(ok("late"));
+    });
+    let good = origin(move |visit| {
+        visit.read();
+        visit.send("HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\ng");
+        for part in ["oo", "d"] {
+            if visit.target() == "/frozen" {
+                let _ = good.lock().unwrap().recv();
+            }
+            visit.send(part);
+        }
+    });
+    let gateway = upstream("hedge = { floor = \"300ms\" }", &[late.address(), good.address()]);
+    let mut client = gateway.connect();
+    // Patience is learned from what is usual, and the turn is the late one's again.
+    while late.requests().len() < 30 || late.requests().len() > good.requests().len() {
+        assert_eq!(client.get("/").status, 200);
+    }
+    client.send("GET /frozen HTTP/1.1\r\nHost: test\r\n\r\n");
+    assert_eq!(client.head().status, 200);
+    late_side.send(()).unwrap();
+    eventually("the late answer has come", || late.open() == 0);
+    for read in [3, 1] {
+        good_side.send(()).unwrap();
+        let read = client.exactly(read).unwrap();
+        assert!(
+            read == b"goo" || read == b"d",
+            "{}",
+            String::from_utf8_lossy(&read)
+        );
+    }
+    let next = client.get("/");
+    assert!(next.interim.is_empty(), "{:?}", next.interim);
+}
+
+/// What lost attempts are left waiting for is only whether the endpoint lives: a few of them will tell.
+#[test]
+fn a_frozen_endpoint_holds_few_connections_of_those_that_gave_up() {
+    let (origin, freeze) = freezing("a");
+    let to = origin.address();
+    let gateway = gateway()
+        .toml(format!(
+            "[[route]]\nto = \"{to}\"\ntimeout = \"300ms\"\n[defaults]\nhedge = {{ floor = \"50ms\" }}"
+        ))
+        .start();
+    let mut client = gateway.connect();
+    for _ in 0..60 {
+        assert_eq!(client.get("/").status, 200);
+    }
+    freeze.store(true, Ordering::SeqCst);
+    let mut clients: Vec<_> = (0..40).map(|_| gateway.connect()).collect();
+    for client in &mut clients {
+        client.send("GET / HTTP/1.1\r\nHost: test\r\n\r\n");
+    }
+    for client in &mut clients {
+        assert_eq!(client.response().status, 504);
+    }
+    eventually("most connections are closed", || origin.open() <= 16);
 }

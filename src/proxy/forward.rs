@@ -4,6 +4,7 @@
 //! run at once when an endpoint says nothing for far longer than its upstream normally takes: a frozen task
 //! accepts connections, so no connect timeout finds it. The first response head wins.
 
+use std::cell::Cell;
 use std::future::{Future, poll_fn};
 use std::net::SocketAddr;
 use std::pin::Pin;
@@ -70,6 +71,8 @@ struct Forward<'a> {
     /// A reused connection has failed this exchange: the endpoint's other idle ones are as likely to.
     fresh: bool,
     extra: u32,
+    /// Whether interim responses may still go to the client.
+    undecided: Rc<Cell<bool>>,
 }
 
 /// Sends the request until there is a response head, or a reason why there is none.
@@ -95,6 +98,7 @@ pub async fn send(
         tried: Vec::new(),
         fresh: false,
         extra: 0,
+        undecided: Rc::new(Cell::new(true)),
     };
     let result = forward.run().await;
     forward.leave();
@@ -140,7 +144,7 @@ impl Forward<'_> {
             Arc::clone(&self.upstream),
             Rc::clone(&attempt),
             request,
-            interim::Sink::new(self.exchange, self.outbound.upload.clone()),
+            interim::Sink::new(self.exchange, self.outbound.upload.clone(), &self.undecided),
             self.fresh,
         ));
         self.tries.push(Try {
@@ -191,9 +195,12 @@ impl Forward<'_> {
     }
 
     /// Silent attempts that lost are left to answer: what they say is not wanted any more, but that they say
-    /// something brings the endpoint back at once, without another request to find out.
+    /// something brings the endpoint back at once, without another request to find out. A few for each endpoint
+    /// are enough for that.
     fn leave(&mut self) {
-        for tried in self.tries.drain(..).filter(|tried| tried.suspected) {
+        self.undecided.set(false);
+        let tries = self.tries.drain(..);
+        for tried in tries.filter(|tried| tried.suspected && tried.attempt.linger()) {
             tokio::task::spawn_local(async move {
                 if let Ok(Outcome::Heard(..)) = tokio::time::timeout(LINGER, tried.outcome).await {
                     tried.attempt.heard(StatusCode::PROCESSING);

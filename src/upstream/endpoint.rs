@@ -15,6 +15,9 @@ use super::patience::Latency;
 use super::view::EndpointView;
 use super::{Failure, State};
 
+/// Attempts that may wait for nothing but a sign of life.
+const MOST_LINGERING: u32 = 8;
+
 /// One address of one upstream, from the answer that brought it to the one that lacks it.
 ///
 /// An address that leaves DNS and comes back is a new endpoint: what ran there before is gone, and
@@ -38,6 +41,8 @@ pub struct Endpoint {
     unhealthy: AtomicBool,
     pub(super) health: Cell,
     in_flight: AtomicU64,
+    /// Of these, left waiting for a sign of life.
+    lingering: AtomicU32,
     /// When it last sent a response head, in microseconds; 0 for never.
     last_heard: AtomicU64,
     pub(super) latency: Latency,
@@ -85,6 +90,7 @@ impl Endpoint {
             unhealthy: AtomicBool::new(false),
             health: Cell::default(),
             in_flight: AtomicU64::new(0),
+            lingering: AtomicU32::new(0),
             last_heard: AtomicU64::new(0),
             latency: Latency::default(),
             counts: Counts::default(),
@@ -200,6 +206,19 @@ impl Endpoint {
 
     pub(super) fn leave(&self) {
         self.in_flight.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    /// Counts an attempt that is left waiting, unless there are [`MOST_LINGERING`] already.
+    pub(super) fn linger(&self) -> bool {
+        let room = self.lingering.fetch_add(1, Ordering::Relaxed) < MOST_LINGERING;
+        if !room {
+            self.linger_no_more();
+        }
+        room
+    }
+
+    pub(super) fn linger_no_more(&self) {
+        self.lingering.fetch_sub(1, Ordering::Relaxed);
     }
 
     pub(super) fn fitness(&self, now: Moment) -> Fitness {

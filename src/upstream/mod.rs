@@ -329,6 +329,8 @@ pub struct Attempt {
     unsure: bool,
     /// It holds the one trial of its endpoint, and there is no verdict yet.
     on_trial: AtomicBool,
+    /// See [`Attempt::linger`].
+    lingers: AtomicBool,
 }
 
 impl Attempt {
@@ -350,6 +352,7 @@ impl Attempt {
             began: now,
             unsure: standing != Standing::Up,
             on_trial: AtomicBool::new(on_trial),
+            lingers: AtomicBool::new(false),
         })
     }
 
@@ -410,6 +413,14 @@ impl Attempt {
         }
     }
 
+    /// Whether this attempt may be left waiting although nobody wants its answer any more, only to see that the
+    /// endpoint gives one. A few at a time may: each holds a connection.
+    pub fn linger(&self) -> bool {
+        let may = self.endpoint.linger();
+        self.lingers.store(may, Ordering::Relaxed);
+        may
+    }
+
     fn change(&self, next: impl Fn(Health) -> Health) {
         let change = self.endpoint.health.update(next);
         self.upstream.note_change(&self.endpoint, change);
@@ -419,6 +430,9 @@ impl Attempt {
 impl Drop for Attempt {
     fn drop(&mut self) {
         self.endpoint.leave();
+        if *self.lingers.get_mut() {
+            self.endpoint.linger_no_more();
+        }
         if *self.on_trial.get_mut() {
             self.endpoint.health.update(Health::released);
         }
