@@ -113,6 +113,12 @@ fn of_names(views: &[NameView]) -> Vec<Family> {
             |view| view.addresses.len() as f64,
         ),
         family(
+            "dns_name_mixed",
+            "Whether the addresses are of several Swarm services or networks",
+            Kind::Gauge,
+            |view| f64::from(u8::from(view.mixed.is_some())),
+        ),
+        family(
             "dns_answer_age_seconds",
             "Since the last answer with addresses",
             Kind::Gauge,

@@ -122,6 +122,22 @@ impl Resolver {
         lookup
     }
 
+    /// The name of an address (RFC 1035 section 3.5), when there is exactly one. Which of no name, several and no answer
+    /// it was makes no difference to anybody. Names of tasks fit into one datagram.
+    pub(super) async fn owner(&self, address: IpAddr) -> Option<String> {
+        let name = Name::from(address);
+        for server in self.in_order() {
+            let answer = self.over_udp(server, request(&name, RecordType::PTR)).await;
+            let Ok(message) = answer else { continue };
+            match message.metadata.response_code {
+                ResponseCode::NoError => return owner(&message, &name),
+                ResponseCode::NXDomain => return None,
+                _ => {}
+            }
+        }
+        None
+    }
+
     /// The servers, the one that answered lately first.
     fn in_order(&self) -> Vec<SocketAddr> {
         let mut servers = if self.servers.is_empty() {
@@ -150,7 +166,7 @@ impl Resolver {
     /// UDP, then TCP when the answer did not fit: a cut answer is another random part of the endpoints each time.
     /// Says whether that was needed.
     async fn ask_server(&self, server: SocketAddr, name: &Name) -> Result<(Message, bool), LookupResult> {
-        let request = request(name);
+        let request = request(name, RecordType::A);
         let message = self.over_udp(server, request.clone()).await?;
         if !message.metadata.truncation {
             return Ok((message, false));
@@ -184,8 +200,7 @@ impl Resolver {
             ResponseCode::NXDomain => LookupResult::Nxdomain,
             _ => LookupResult::Servfail,
         };
-        let asked = |query: &Query| query.name == *name && query.query_type == RecordType::A;
-        if message.queries.len() != 1 || !message.queries.iter().all(asked) {
+        if !is_about(message, name, RecordType::A) {
             lookup.result = LookupResult::Malformed;
         }
         if lookup.result != LookupResult::Found {
@@ -236,11 +251,11 @@ impl LookupResult {
     }
 }
 
-fn request(name: &Name) -> DnsRequest {
+fn request(name: &Name, kind: RecordType) -> DnsRequest {
     let mut options = DnsRequestOptions::default();
     options.use_edns = true;
     options.edns_payload_len = UDP_PAYLOAD;
-    DnsRequest::from_query(Query::query(name.clone(), RecordType::A), options)
+    DnsRequest::from_query(Query::query(name.clone(), kind), options)
 }
 
 async fn over_tcp(server: SocketAddr, request: DnsRequest, limit: Duration) -> Result<Message, NetError> {
@@ -257,6 +272,26 @@ fn blame(error: &NetError) -> LookupResult {
         NetError::Io(_) => LookupResult::Unreachable,
         _ => LookupResult::Malformed,
     }
+}
+
+/// Whether an answer repeats the question.
+fn is_about(message: &Message, name: &Name, kind: RecordType) -> bool {
+    let asked = |query: &Query| query.name == *name && query.query_type == kind;
+    message.queries.len() == 1 && message.queries.iter().all(asked)
+}
+
+/// The only name in an answer to a question of type PTR.
+fn owner(message: &Message, name: &Name) -> Option<String> {
+    let mut owners = message
+        .answers
+        .iter()
+        .filter(|record| record.dns_class == DNSClass::IN && record.name == *name)
+        .filter_map(|record| match &record.data {
+            RData::PTR(owner) => Some(owner.0.to_ascii()),
+            _ => None,
+        });
+    let only = owners.next()?;
+    (owners.next().is_none() && is_about(message, name, RecordType::PTR)).then_some(only)
 }
 
 /// The IPv4 addresses of a name, through the aliases that the answer gives. Records of any other name are none of

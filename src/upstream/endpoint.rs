@@ -4,13 +4,16 @@
 //! endpoint gets a request is decided in `balance`, when an ejection ends in `health`.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 
+use arc_swap::ArcSwapOption;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use super::clock::Moment;
 use super::health::{Cause, Cell, Standing};
+use super::identity::Task;
 use super::patience::Latency;
 use super::view::EndpointView;
 use super::{Failure, State};
@@ -45,6 +48,7 @@ pub struct Endpoint {
     lingering: AtomicU32,
     /// When it last sent a response head, in microseconds; 0 for never.
     last_heard: AtomicU64,
+    task: ArcSwapOption<Task>,
     pub(super) latency: Latency,
     pub(super) counts: Counts,
 }
@@ -92,6 +96,7 @@ impl Endpoint {
             in_flight: AtomicU64::new(0),
             lingering: AtomicU32::new(0),
             last_heard: AtomicU64::new(0),
+            task: ArcSwapOption::empty(),
             latency: Latency::default(),
             counts: Counts::default(),
         }
@@ -146,6 +151,13 @@ impl Endpoint {
         self.confirmed.store(confirmed, Ordering::Relaxed);
         if confirmed {
             self.unanswering.store(false, Ordering::Relaxed);
+        }
+    }
+
+    /// What is known stays when nothing is known any more: the endpoint may be draining then.
+    pub(super) fn identify(&self, task: Option<&Arc<Task>>) {
+        if task.is_some() && self.task.load().as_ref() != task {
+            self.task.store(task.cloned());
         }
     }
 
@@ -271,6 +283,7 @@ impl Endpoint {
         EndpointView {
             address: self.address,
             id: self.id,
+            task: self.task.load().as_deref().cloned(),
             state: self.state(now),
             reason: self.reason(),
             confirmed: self.is_confirmed() && !self.is_retired(),

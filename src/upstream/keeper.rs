@@ -74,20 +74,22 @@ impl Source {
                     address,
                     weight: self.weight,
                     confirmed: true,
+                    task: None,
                 }];
             }
-            Origin::Name(name) => name.known(),
+            Origin::Name(name) => name,
         };
-        let confirmed = name.standing == Standing::Fresh;
-        let addresses = if name.is_gone(hold) {
+        let (known, owners) = (name.known(), name.owners());
+        let addresses = if known.is_gone(hold) {
             &[]
         } else {
-            name.addresses.as_slice()
+            known.addresses.as_slice()
         };
         let want = |ip| Wanted {
             address: SocketAddr::new(ip, self.port),
             weight: self.weight,
-            confirmed,
+            confirmed: known.standing == Standing::Fresh,
+            task: owners.task(ip).cloned(),
         };
         addresses.iter().copied().map(want).collect()
     }

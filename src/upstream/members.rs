@@ -9,6 +9,7 @@ use std::time::Duration;
 use super::balance::Wheel;
 use super::clock::Moment;
 use super::endpoint::Endpoint;
+use super::identity::Task;
 
 /// A draining endpoint is listed no longer than this, whatever is still in flight (tunnels may be, for days).
 const LONGEST_DRAIN: Duration = Duration::from_secs(600);
@@ -24,12 +25,14 @@ pub(super) struct Members {
 }
 
 /// An address that the next set shall have.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, Eq, PartialEq)]
 pub(super) struct Wanted {
     pub(super) address: SocketAddr,
     pub(super) weight: u32,
     /// Named by the last answer.
     pub(super) confirmed: bool,
+    /// Whose it is, when that is known.
+    pub(super) task: Option<Arc<Task>>,
 }
 
 /// The next set, and what is different.
@@ -56,7 +59,7 @@ impl Members {
         &self,
         mut wanted: Vec<Wanted>,
         now: Moment,
-        make: impl Fn(Wanted) -> Endpoint,
+        make: impl Fn(&Wanted) -> Endpoint,
     ) -> Step {
         wanted.sort_by_key(|want| want.address);
         wanted.dedup_by_key(|want| want.address);
@@ -67,10 +70,11 @@ impl Members {
             .map(|want| {
                 let endpoint = self.find(want.address).cloned().unwrap_or_else(|| {
                     added.push(want.address);
-                    Arc::new(make(*want))
+                    Arc::new(make(want))
                 });
                 reweighed |= endpoint.weigh(want.weight);
                 endpoint.confirm(want.confirmed);
+                endpoint.identify(want.task.as_ref());
                 endpoint
             })
             .collect();
@@ -128,11 +132,12 @@ mod tests {
             address: SocketAddr::from(([10, 0, 0, last], 80)),
             weight: 1,
             confirmed: true,
+            task: None,
         }
     }
 
     fn next(members: &Members, wanted: Vec<Wanted>, now: u64) -> Step {
-        let make = |want: Wanted| Endpoint::new("a", now, want.address, want.weight, Moment(now));
+        let make = |want: &Wanted| Endpoint::new("a", now, want.address, want.weight, Moment(now));
         members.next(wanted, Moment(now), make)
     }
 

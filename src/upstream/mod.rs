@@ -5,10 +5,11 @@
 //! made and owned by a [`Set`]. Sending a request to the chosen endpoint lives in `client` and `pool`.
 //!
 //! ```text
-//! name   asks DNS, remembers, falls back          ┐
-//! keeper turns answers into endpoints, verifies   ├ control
-//! probe  knocks                                   ┘
-//! balance, health, budget, patience, members      pure
+//! name      asks DNS, remembers, falls back          ┐
+//! identify  asks whose tasks the addresses are       │
+//! keeper    turns answers into endpoints, verifies   ├ control
+//! probe     knocks                                   ┘
+//! balance, health, budget, patience, members, identity      pure
 //! ```
 
 use std::net::SocketAddr;
@@ -30,6 +31,7 @@ use name::Name;
 use patience::Latency;
 
 pub use endpoint::Endpoint;
+pub use identity::{Mixture, Task};
 pub use set::Set;
 pub use view::{EndpointView, LookupResult, NameState, NameView, State, View};
 
@@ -42,6 +44,8 @@ mod endpoint;
 mod guard;
 mod health;
 mod hosts;
+mod identify;
+mod identity;
 mod keeper;
 mod members;
 mod name;
@@ -289,7 +293,7 @@ impl Upstream {
         }
     }
 
-    fn endpoint(&self, want: Wanted, now: Moment) -> Endpoint {
+    fn endpoint(&self, want: &Wanted, now: Moment) -> Endpoint {
         let id = self.ids.fetch_add(1, Ordering::Relaxed);
         Endpoint::new(&self.config.name, id, want.address, want.weight, now)
     }

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
@@ -15,6 +15,7 @@ use tokio::time::{Instant, sleep};
 
 use super::clock::micros;
 use super::dns::{Lookup, Resolver, Trust};
+use super::identity::Owners;
 use super::view::{LookupResult, NameState, NameView};
 use crate::config;
 
@@ -28,6 +29,8 @@ pub(super) struct Name {
     /// The longest `hold` of its upstreams, in microseconds.
     hold: AtomicU64,
     subscribers: Mutex<Vec<Weak<Notify>>>,
+    /// Whose tasks the addresses are; nobody's for names that are no Swarm service's.
+    owners: Mutex<Owners>,
     report: Mutex<Report>,
 }
 
@@ -78,6 +81,7 @@ impl Name {
             wanted: AtomicBool::new(false),
             hold: AtomicU64::new(0),
             subscribers: Mutex::default(),
+            owners: Mutex::new(seed.map(|seed| seed.owners().clone()).unwrap_or_default()),
             report: Mutex::default(),
         }
     }
@@ -89,6 +93,15 @@ impl Name {
 
     pub(super) fn known(&self) -> Arc<Known> {
         self.known.load_full()
+    }
+
+    /// Whether its addresses are believed to be those of a Swarm service, or of its tasks.
+    pub(super) fn is_service(&self, tasks: config::Tasks) -> bool {
+        !matches!(Plan::new(&self.host, tasks), Plan::Plain(Trust::Plain))
+    }
+
+    pub(super) fn owners(&self) -> MutexGuard<'_, Owners> {
+        self.owners.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A request wants it: no back-off.
@@ -113,20 +126,25 @@ impl Name {
         Duration::from_micros(self.hold.load(Ordering::Relaxed))
     }
 
+    pub(super) fn state(&self, known: &Known) -> NameState {
+        match known.standing {
+            Standing::Pending => NameState::Pending,
+            Standing::Fresh => NameState::Fresh,
+            Standing::Stale => NameState::Stale,
+            Standing::Empty(since) if since.elapsed() < self.hold() => NameState::Held,
+            Standing::Empty(_) => NameState::Empty,
+        }
+    }
+
     pub(super) fn view(&self) -> NameView {
         let known = self.known();
         let report = self.report.lock().unwrap_or_else(PoisonError::into_inner);
         let last = report.last.as_ref();
         NameView {
             name: self.host.clone(),
-            state: match known.standing {
-                Standing::Pending => NameState::Pending,
-                Standing::Fresh => NameState::Fresh,
-                Standing::Stale => NameState::Stale,
-                Standing::Empty(since) if since.elapsed() < self.hold() => NameState::Held,
-                Standing::Empty(_) => NameState::Empty,
-            },
+            state: self.state(&known),
             addresses: known.addresses.clone(),
+            mixed: self.owners().mixture(),
             asked: last.map(|last| last.question.clone()),
             result: last.map(|last| last.result),
             server: last.and_then(|last| last.server),
@@ -164,12 +182,25 @@ impl Name {
         self.report.lock().unwrap_or_else(PoisonError::into_inner).last = Some(lookup);
         self.known.store(Arc::new(next));
         if changed {
-            let subscribers = self.subscribers.lock().unwrap_or_else(PoisonError::into_inner);
-            subscribers
-                .iter()
-                .filter_map(Weak::upgrade)
-                .for_each(|changed| changed.notify_one());
+            self.tell();
         }
+    }
+
+    /// Takes an address out until DNS names it again. Only the task of the name calls it, as it does `learn`.
+    pub(super) fn disown(&self, address: IpAddr) {
+        let mut known = Known::clone(&self.known());
+        known.addresses.retain(|other| *other != address);
+        self.known.store(Arc::new(known));
+        self.report.lock().unwrap_or_else(PoisonError::into_inner).removed += 1;
+        self.tell();
+    }
+
+    fn tell(&self) {
+        let subscribers = self.subscribers.lock().unwrap_or_else(PoisonError::into_inner);
+        subscribers
+            .iter()
+            .filter_map(Weak::upgrade)
+            .for_each(|changed| changed.notify_one());
     }
 
     /// Counts one question.
@@ -286,26 +317,31 @@ enum Plan {
     TasksFirst(String),
 }
 
-impl<'a> Asker<'a> {
-    fn new(name: &'a Name, resolver: &'a Resolver, dns: &config::Dns) -> Self {
-        let tasks_first = match dns.tasks {
-            config::Tasks::Auto => !name.host.contains('.'),
+impl Plan {
+    fn new(host: &str, tasks: config::Tasks) -> Self {
+        let tasks_first = match tasks {
+            config::Tasks::Auto => !host.contains('.'),
             config::Tasks::Always => true,
             config::Tasks::Never => false,
         };
-        let plan = if name.host.starts_with("tasks.") {
-            Plan::Plain(Trust::Guarded)
+        if host.starts_with("tasks.") {
+            Self::Plain(Trust::Guarded)
         } else if tasks_first {
-            Plan::TasksFirst(format!("tasks.{}", name.host))
+            Self::TasksFirst(format!("tasks.{host}"))
         } else {
-            Plan::Plain(Trust::Plain)
-        };
+            Self::Plain(Trust::Plain)
+        }
+    }
+}
+
+impl<'a> Asker<'a> {
+    fn new(name: &'a Name, resolver: &'a Resolver, dns: &config::Dns) -> Self {
         let tasks_answered = name.known().tasks_answered;
         Self {
             name,
             resolver,
             backoff: dns.backoff,
-            plan,
+            plan: Plan::new(&name.host, dns.tasks),
             tasks_answered,
             tasks_resume: None,
         }

@@ -13,6 +13,7 @@ use tokio::time::timeout;
 
 use super::Upstream;
 use super::dns::Resolver;
+use super::identify::identify;
 use super::keeper::{PERIOD, keep};
 use super::name::{Name, refresh};
 use super::view::{NameView, View};
@@ -126,7 +127,17 @@ impl Set {
 
     fn start_name(&self, host: &str, seed: Option<&Name>, control: &Handle) -> Kept<Name> {
         let value = Arc::new(Name::new(host, seed));
-        let task = refresh(Arc::clone(&value), Arc::clone(&self.resolver), self.dns.clone());
+        let resolver = || Arc::clone(&self.resolver);
+        let refreshed = refresh(Arc::clone(&value), resolver(), self.dns.clone());
+        let identified = identify(Arc::clone(&value), resolver(), PERIOD.min(self.dns.refresh));
+        let is_service = value.is_service(self.dns.tasks);
+        let task = async move {
+            if is_service {
+                tokio::join!(refreshed, identified);
+            } else {
+                refreshed.await;
+            }
+        };
         Kept {
             value,
             task: Task::spawn(control, task),

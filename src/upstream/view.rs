@@ -4,6 +4,8 @@ use std::net::{IpAddr, SocketAddr};
 
 use serde::Serialize;
 
+use super::identity::{Mixture, Task};
+
 /// One upstream.
 #[derive(Clone, Debug, Serialize)]
 pub struct View {
@@ -46,6 +48,8 @@ pub struct EndpointView {
     pub address: SocketAddr,
     /// Unique in this process.
     pub id: u64,
+    /// The Swarm task that it is; `None` when nobody says, and for anything but Swarm services.
+    pub task: Option<Task>,
     /// What it is good for.
     pub state: State,
     /// Why it is not active.
@@ -108,6 +112,8 @@ pub struct NameView {
     pub state: NameState,
     /// Of the last good answer, sorted.
     pub addresses: Vec<IpAddr>,
+    /// Set when the addresses are of more than one Swarm service or network.
+    pub mixed: Option<Mixture>,
     /// The name that was asked last.
     pub asked: Option<String>,
     /// What came of the last question.

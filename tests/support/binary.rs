@@ -109,6 +109,15 @@ impl Running {
         eventually(message, || find(&self.log, message))
     }
 
+    /// How often a message was logged so far.
+    pub(crate) fn times_logged(&self, message: &str) -> usize {
+        let lines = self.log.lock().unwrap();
+        let values = lines
+            .iter()
+            .filter_map(|line| serde_json::from_str::<Value>(line).ok());
+        values.filter(|value| value["message"] == message).count()
+    }
+
     pub(crate) fn file(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }

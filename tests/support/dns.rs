@@ -6,7 +6,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex};
 
 use hickory_proto::op::{Message, MessageType, OpCode, Query, ResponseCode};
-use hickory_proto::rr::rdata::{A, CNAME};
+use hickory_proto::rr::rdata::{A, CNAME, PTR};
 use hickory_proto::rr::{Name, RData, Record, RecordType};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream, UdpSocket};
@@ -31,6 +31,8 @@ pub(crate) enum Say {
     WithStranger(Vec<Ipv4Addr>, Vec<Ipv4Addr>),
     /// An alias and the addresses of its target.
     Alias(String, Vec<Ipv4Addr>),
+    /// The names of an address, for [`reverse`].
+    Owners(Vec<String>),
     /// Bytes that are no message, behind the right id.
     Garbage,
 }
@@ -102,6 +104,11 @@ impl Dns {
         );
     }
 
+    /// The address belongs to this task, from now on.
+    pub(crate) fn own(&self, address: [u8; 4], task: &str) {
+        self.say(&reverse(address), Say::Owners(vec![task.to_owned()]));
+    }
+
     pub(crate) fn ttl(&self, seconds: u32) {
         self.script.lock().unwrap().ttl = seconds;
     }
@@ -126,6 +133,11 @@ impl Dns {
             .filter(|asked| asked.name == name)
             .count()
     }
+}
+
+/// The name under which an address is asked for.
+pub(crate) fn reverse([a, b, c, d]: [u8; 4]) -> String {
+    format!("{d}.{c}.{b}.{a}.in-addr.arpa")
 }
 
 async fn serve_udp(socket: UdpSocket, script: Arc<Mutex<Script>>) {
@@ -243,6 +255,11 @@ fn answers(request: &Message, script: &Mutex<Script>, tcp: bool) -> Vec<Answer> 
                 RData::CNAME(CNAME(target)),
             ));
             vec![reply(ResponseCode::NoError, records)]
+        }
+        Say::Owners(owners) => {
+            let owners = owners.iter().map(|owner| Name::from_ascii(owner).unwrap());
+            let record = |owner| Record::from_rdata(query.name.clone(), ttl, RData::PTR(PTR(owner)));
+            vec![reply(ResponseCode::NoError, owners.map(record).collect())]
         }
         Say::Garbage => vec![Answer::Bytes(
             [&request.metadata.id.to_be_bytes()[..], &[0x80; 9]].concat(),

@@ -1,10 +1,12 @@
-//! A DNS server that knows one name, as Swarm's does: every task of a service, under `NAME` and `tasks.NAME`.
+//! A DNS server that knows one service, as Swarm's does: every task of it under `NAME` and `tasks.NAME`, and whose
+//! task an address is.
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 
 use hickory_proto::op::{Message, Query, ResponseCode};
-use hickory_proto::rr::{RData, Record, RecordType};
+use hickory_proto::rr::rdata::PTR;
+use hickory_proto::rr::{Name, RData, Record, RecordType};
 use tokio::net::UdpSocket;
 
 /// As Docker's, which the gateway knows better than to believe.
@@ -49,7 +51,8 @@ impl Server {
         }
     }
 
-    /// The addresses for a question of type A, nothing for another type, NXDOMAIN for another name.
+    /// The addresses for a question of type A, nothing for another type, NXDOMAIN for another name; the task for an
+    /// address.
     fn answer(&self, question: &Message) -> Message {
         let mut answer = Message::response(question.metadata.id, question.metadata.op_code);
         answer.metadata.recursion_desired = question.metadata.recursion_desired;
@@ -59,7 +62,9 @@ impl Server {
             return answer;
         };
         answer.add_query(query.clone());
-        if !self.knows(query) {
+        if let Some(task) = self.task(query) {
+            answer.add_answer(task);
+        } else if !self.knows(query) {
             answer.metadata.response_code = ResponseCode::NXDomain;
         } else if query.query_type == RecordType::A {
             let records = self.addresses.iter();
@@ -71,6 +76,15 @@ impl Server {
         answer
     }
 
+    /// `SERVICE.SLOT.ID.NETWORK`, in the order of the addresses.
+    fn task(&self, query: &Query) -> Option<Record> {
+        let is_asked = |address: &Ipv4Addr| Name::from(*address) == query.name;
+        let slot = self.addresses.iter().position(is_asked)? + 1;
+        let task = Name::from_ascii(format!("{}.{slot}.{slot:0>25}.demo.", self.name)).ok()?;
+        let data = RData::PTR(PTR(task));
+        (query.query_type == RecordType::PTR).then(|| Record::from_rdata(query.name.clone(), TTL, data))
+    }
+
     fn knows(&self, query: &Query) -> bool {
         let name = query.name.to_ascii().to_ascii_lowercase();
         let name = name.trim_end_matches('.');
@@ -80,8 +94,6 @@ impl Server {
 
 #[cfg(test)]
 mod tests {
-    use hickory_proto::rr::Name;
-
     use super::*;
 
     #[tokio::test]
@@ -93,6 +105,18 @@ mod tests {
             ("APP.", RecordType::A, ResponseCode::NoError, 1),
             ("app.", RecordType::AAAA, ResponseCode::NoError, 0),
             ("app.example.", RecordType::A, ResponseCode::NXDomain, 0),
+            (
+                "111.0.0.127.in-addr.arpa.",
+                RecordType::PTR,
+                ResponseCode::NoError,
+                1,
+            ),
+            (
+                "112.0.0.127.in-addr.arpa.",
+                RecordType::PTR,
+                ResponseCode::NXDomain,
+                0,
+            ),
         ] {
             let mut question = Message::query();
             question.add_query(Query::query(Name::from_ascii(name).unwrap(), kind));
