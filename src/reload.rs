@@ -113,7 +113,7 @@ pub trait Rim {
     fn prepare(&mut self, config: &Config) -> std::result::Result<Self::Ready, Diagnostics>;
 
     /// Takes over what was prepared and lets go of what is gone.
-    fn commit(&mut self, ready: Self::Ready);
+    fn commit(&mut self, ready: Self::Ready) -> impl Future<Output = ()> + Send + use<Self>;
 }
 
 /// Carries reloads out.
@@ -233,7 +233,7 @@ impl<R: Rim> Reloader<R> {
         // Names that are new get an answer before the first request asks for them.
         snapshot.upstreams.first_answers(FIRST_ANSWERS).await;
         self.live.store(Arc::new(snapshot));
-        self.rim.commit(ready);
+        self.rim.commit(ready).await;
         for warning in &loaded.warnings {
             warn!(message = warning.message, "configuration warning");
         }

@@ -23,9 +23,11 @@ const SPARE_FILES: u64 = 256;
 
 /// The bound addresses and the tasks that accept on them.
 pub(super) struct Listeners {
-    accepting: HashMap<SocketAddr, (Arc<Listener>, JoinHandle<()>)>,
+    accepting: HashMap<SocketAddr, Accepting>,
     gate: Arc<Gate>,
 }
+
+type Accepting = (Arc<Listener>, JoinHandle<()>);
 
 /// What stands between an accepted connection and its worker.
 struct Gate {
@@ -85,18 +87,24 @@ impl Listeners {
         }
     }
 
-    pub(super) fn end(&mut self) {
-        let all: Vec<_> = self.accepting.drain().collect();
-        for (_, (listener, task)) in all {
-            self.close(&listener, &task);
-        }
+    /// To be waited for: see [`close`].
+    pub(super) fn end(&mut self) -> impl Future<Output = ()> + use<> {
+        let gate = Arc::clone(&self.gate);
+        close(
+            gate,
+            self.accepting.drain().map(|(_, accepting)| accepting).collect(),
+        )
     }
+}
 
-    /// Clients that the kernel has accepted for us are served; nobody is reset.
-    fn close(&self, listener: &Listener, task: &JoinHandle<()>) {
+/// Clients that the kernel has accepted for us are served; nobody is reset who was there before the very last moment,
+/// in which the socket has no other owner any more and is closed behind the last client.
+async fn close(gate: Arc<Gate>, listeners: Vec<Accepting>) {
+    for (listener, task) in listeners {
         task.abort();
+        let _ = task.await;
         for accepted in listener.drain() {
-            self.gate.admit(accepted);
+            gate.admit(accepted);
         }
     }
 }
@@ -147,14 +155,15 @@ impl Rim for Outside {
         Ok(Ready { new, gone })
     }
 
-    fn commit(&mut self, ready: Ready) {
+    fn commit(&mut self, ready: Ready) -> impl Future<Output = ()> + Send + use<> {
         let mut listeners = lock(&self.listeners);
         listeners.begin(ready.new);
-        for address in ready.gone {
-            if let Some((listener, task)) = listeners.accepting.remove(&address) {
-                listeners.close(&listener, &task);
-            }
-        }
+        let gate = Arc::clone(&listeners.gate);
+        let gone = ready
+            .gone
+            .iter()
+            .filter_map(|address| listeners.accepting.remove(address));
+        close(gate, gone.collect())
     }
 }
 

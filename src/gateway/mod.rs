@@ -33,6 +33,9 @@ use workers::Workers;
 /// resolver that is there, short enough for one that is not.
 const FIRST_ANSWERS: Duration = Duration::from_secs(2);
 
+/// Between the last connection that is accepted and the word that closes those without a request.
+const LAST_REQUESTS: Duration = Duration::from_millis(100);
+
 /// How to start.
 pub struct Options {
     /// What to run.
@@ -181,8 +184,11 @@ impl Running {
         self.life.enter(Phase::Leaving);
         tokio::time::sleep(timeouts.stop_delay).await;
         self.life.enter(Phase::Draining);
+        let ended = lock(&self.listeners).end();
+        ended.await;
+        // What has only just connected has a request on its way, which is read before anybody is told to close.
+        tokio::time::sleep(LAST_REQUESTS).await;
         self.workers.each(Worker::close);
-        lock(&self.listeners).end();
         let left = self.life.ended(timeouts.stop_grace).await;
         self.workers.each(Worker::cut);
         if left > 0 {

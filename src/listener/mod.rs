@@ -107,34 +107,30 @@ impl Listener {
             .socket
             .async_io(tokio::io::Interest::READABLE, TcpListener::accept)
             .await?;
-        stream.set_nonblocking(true)?;
-        stream.set_nodelay(true)?;
-        let keep_alive = TcpKeepalive::new()
-            .with_time(KEEP_ALIVE)
-            .with_interval(KEEP_ALIVE);
-        SockRef::from(&stream).set_tcp_keepalive(&keep_alive)?;
-        let peer = SocketAddr::new(peer.ip().to_canonical(), peer.port());
-        Ok(Accepted {
-            stream,
-            peer,
-            listener: Arc::clone(&self.config),
-        })
+        self.ready(stream, peer)
     }
 
     /// Takes what the kernel has already accepted, so that closing the socket resets nobody.
     pub fn drain(&self) -> Vec<Accepted> {
         let mut accepted = Vec::new();
         while let Ok((stream, peer)) = self.socket.get_ref().accept() {
-            let peer = SocketAddr::new(peer.ip().to_canonical(), peer.port());
-            if stream.set_nonblocking(true).is_ok() {
-                accepted.push(Accepted {
-                    stream,
-                    peer,
-                    listener: Arc::clone(&self.config),
-                });
-            }
+            accepted.extend(self.ready(stream, peer));
         }
         accepted
+    }
+
+    fn ready(&self, stream: TcpStream, peer: SocketAddr) -> io::Result<Accepted> {
+        stream.set_nonblocking(true)?;
+        stream.set_nodelay(true)?;
+        let keep_alive = TcpKeepalive::new()
+            .with_time(KEEP_ALIVE)
+            .with_interval(KEEP_ALIVE);
+        SockRef::from(&stream).set_tcp_keepalive(&keep_alive)?;
+        Ok(Accepted {
+            stream,
+            peer: SocketAddr::new(peer.ip().to_canonical(), peer.port()),
+            listener: Arc::clone(&self.config),
+        })
     }
 }
 
