@@ -158,16 +158,17 @@ impl<R: Rim> Reloader<R> {
             tokio::select! {
                 request = self.requests.recv() => {
                     let Some((trigger, reply)) = request else { return };
+                    let before = Fingerprint::of(&self.live.load().config);
                     // Nobody listens any more: the caller has given up waiting.
                     let _ = reply.send(self.reload(trigger).await);
-                    files = Fingerprint::of(&self.live.load().config);
+                    files = Fingerprint::of(&self.live.load().config).dated(&before);
                 }
                 _ = look.tick() => {
                     let now = Fingerprint::of(&self.live.load().config);
                     // Looked at twice: a file that is just being written is left alone until it rests.
                     if now != files && now == seen {
-                        files = now.clone();
                         self.reload(Trigger::File).await;
+                        files = Fingerprint::of(&self.live.load().config).dated(&now);
                     }
                     seen = now;
                 }
@@ -314,6 +315,16 @@ impl Fingerprint {
             ))
         };
         Self(paths.map(|path| (path.to_owned(), look(path))).collect())
+    }
+
+    /// With every file that both know as it looked `before` it was read: what was written meanwhile is another change.
+    fn dated(self, before: &Self) -> Self {
+        let earlier: HashMap<_, _> = before.0.iter().cloned().collect();
+        let then = |(path, look)| {
+            let look = earlier.get(&path).copied().unwrap_or(look);
+            (path, look)
+        };
+        Self(self.0.into_iter().map(then).collect())
     }
 }
 

@@ -1,6 +1,6 @@
 //! Configuration changes under traffic: J2 of the yardsticks.
 
-use std::net::TcpListener;
+use std::net::{TcpListener, UdpSocket};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 
@@ -199,4 +199,29 @@ fn settings_apply_to_open_connections() {
         ),
     );
     client.assert_closed();
+}
+
+/// A file that is written while it is read is not taken for the one that was read.
+#[test]
+fn a_change_during_a_reload_is_another_reload() {
+    // A DNS server that says nothing, which takes time.
+    let (dns, origin) = (UdpSocket::bind("127.0.0.1:0").unwrap(), named("a"));
+    let servers = format!("[dns]\nservers = [\"{}\"]\n", dns.local_addr().unwrap());
+    let route = |path: &str, to: &str| format!("[[route]]\npath = \"{path}\"\nto = \"{to}\"\n");
+    let to = origin.address().to_string();
+    let gateway = gateway().toml(route("/", &to) + &servers).start();
+    let waiting = route("/", &to) + &route("/late", "late:80") + &servers;
+    thread::scope(|scope| {
+        let reload = scope.spawn(|| gateway.reload(&waiting));
+        dns.recv(&mut [0; 512]).unwrap();
+        gateway.write(&(route("/other", &to) + &servers));
+        let outcome = reload.join().unwrap();
+        assert!(
+            matches!(outcome.result, reload::Result::Applied { .. }),
+            "{outcome:?}"
+        );
+    });
+    eventually("the last word counts", || {
+        gateway.connect().get("/").status == 404 && gateway.connect().get("/other").status == 200
+    });
 }

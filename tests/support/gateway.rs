@@ -155,9 +155,14 @@ impl Gateway {
         Client::connect(self.address())
     }
 
+    /// Writes another configuration, and leaves it at that.
+    pub(crate) fn write(&self, toml: &str) {
+        write(&self.folder, toml);
+    }
+
     /// Writes another configuration and asks for a reload.
     pub(crate) fn reload(&self, toml: &str) -> Arc<Outcome> {
-        write(&self.folder, toml);
+        self.write(toml);
         let (reply, outcome) = oneshot::channel();
         assert!(self.orders.send(Order::Reload(reply)).is_ok());
         outcome.blocking_recv().unwrap().expect("a reload's outcome")
