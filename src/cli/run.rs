@@ -4,6 +4,8 @@ use std::error::Error;
 use std::future;
 use std::num::NonZeroUsize;
 
+use tokio::task::JoinSet;
+
 use super::logs::LogArgs;
 use super::report::Report;
 use super::signals::{Order, Signals};
@@ -104,15 +106,20 @@ pub(super) async fn serve(
     })
 }
 
-/// Until a signal asks to stop.
+/// Until a signal asks to stop. That is heard during a reload too, which may wait for DNS.
 async fn obey(signals: &mut Signals, running: &Running) {
+    let mut reloads = JoinSet::new();
     loop {
         match signals.next().await {
             Order::Stop => return,
-            // Its outcome is logged where it is made.
-            Order::Reload => drop(running.reload().reload(Trigger::Signal).await),
+            Order::Reload => {
+                let handle = running.reload();
+                // Its outcome is logged where it is made.
+                reloads.spawn(async move { drop(handle.reload(Trigger::Signal).await) });
+            }
             Order::Reopen => running.reopen_logs(),
         }
+        while reloads.try_join_next().is_some() {}
     }
 }
 
