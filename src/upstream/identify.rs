@@ -40,7 +40,7 @@ pub(super) async fn identify(name: Arc<Name>, resolver: Arc<Resolver>, period: D
         name,
         resolver,
         period,
-        asked: HashMap::new(),
+        files: HashMap::new(),
         asking: JoinSet::new(),
         fresh_since: None,
         mixed: false,
@@ -60,11 +60,19 @@ struct Clerk {
     name: Arc<Name>,
     resolver: Arc<Resolver>,
     period: Duration,
-    /// `None`: the question is in flight.
-    asked: HashMap<IpAddr, Option<Instant>>,
+    files: HashMap<IpAddr, File>,
     asking: JoinSet<(IpAddr, Option<Task>)>,
     fresh_since: Option<Instant>,
     mixed: bool,
+}
+
+/// What is remembered of an address.
+#[derive(Clone, Copy, Debug, Default)]
+struct File {
+    /// When the last question ended; `None` while one is in flight.
+    asked: Option<Instant>,
+    /// When the last answer named a task.
+    told: Option<Instant>,
 }
 
 impl Clerk {
@@ -92,14 +100,14 @@ impl Clerk {
             addresses.iter().copied().filter(is_due).collect()
         };
         // Those first that have waited longest, or no answer for some would keep the others from being asked for.
-        due.sort_by_key(|address| self.asked.get(address).copied().flatten());
+        due.sort_by_key(|address| self.files.get(address).and_then(|file| file.asked));
         due.truncate(MOST_QUESTIONS.saturating_sub(self.asking.len()));
         // What the machine itself says of a name says nothing of tasks.
         if due.is_empty() || self.resolver.local(self.name.host()).is_some() {
             return;
         }
         for address in due {
-            self.asked.insert(address, None);
+            self.files.entry(address).or_default().asked = None;
             let resolver = Arc::clone(&self.resolver);
             self.asking.spawn(async move {
                 let owner = resolver.owner(address).await;
@@ -109,36 +117,41 @@ impl Clerk {
     }
 
     fn forget_all_but(&mut self, addresses: &[IpAddr]) {
-        self.asked
+        self.files
             .retain(|address, _| addresses.binary_search(address).is_ok());
         self.name.owners().keep_only(addresses);
     }
 
     fn is_due(&self, address: IpAddr, state: NameState, identified: bool, addresses: usize) -> bool {
-        match self.asked.get(&address) {
-            None => state == NameState::Fresh || pause(state, identified, addresses).is_some(),
-            Some(None) => false,
-            Some(Some(at)) => {
-                // While DNS did not confirm it, the task may have been replaced.
-                let outdated = identified && self.fresh_since.is_some_and(|since| *at < since);
-                let state = if outdated { NameState::Stale } else { state };
-                pause(state, identified, addresses)
-                    .is_some_and(|periods| at.elapsed() >= self.period * periods)
-            }
-        }
+        let Some(file) = self.files.get(&address) else {
+            return state == NameState::Fresh || pause(state, identified, addresses).is_some();
+        };
+        let Some(asked) = file.asked else {
+            return false;
+        };
+        // While DNS did not confirm it, the task may have been replaced.
+        let is_outdated = |at: Instant| self.fresh_since.is_some_and(|since| at < since);
+        let pause = if identified && is_outdated(asked) {
+            pause(NameState::Stale, true, addresses)
+        } else {
+            let identified = identified && !file.told.is_some_and(is_outdated);
+            pause(state, identified, addresses)
+        };
+        pause.is_some_and(|periods| asked.elapsed() >= self.period * periods)
     }
 
     fn learn(&mut self, answer: Result<(IpAddr, Option<Task>), JoinError>) {
         let Ok((address, task)) = answer else {
             // It panicked, and with it went whose question it was: all begin anew.
-            self.asked.clear();
+            self.files.clear();
             return;
         };
-        let Some(asked) = self.asked.get_mut(&address) else {
+        let Some(file) = self.files.get_mut(&address) else {
             return;
         };
-        *asked = Some(Instant::now());
+        file.asked = Some(Instant::now());
         if let Some(task) = task {
+            file.told = file.asked;
             self.name.identified(address, task);
         }
     }

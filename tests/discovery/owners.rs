@@ -298,6 +298,88 @@ async fn a_kept_address_is_not_asked_for_all_the_time() {
     assert!(began.elapsed() >= shortest, "{asked} in {:?}", began.elapsed());
 }
 
+#[tokio::test]
+async fn no_answer_for_some_addresses_keeps_no_other_from_its_turn() {
+    let many: Vec<_> = (1..=12).map(|n| [127, 0, 1, n]).collect();
+    let mut plan = Plan::new(&["app:80"]).await.answers("tasks.app", &many);
+    for address in &many {
+        plan = plan.owned(*address, "app", address[3]);
+    }
+    let scene = plan.start().await;
+    until("all known", || owners(scene.only()).iter().all(Option::is_some)).await;
+    scene.dns.say("tasks.app", Say::Servfail);
+    // Each takes longer than the pause between two questions for one address.
+    many.iter()
+        .for_each(|address| scene.dns.say(&reverse(*address), Say::Silence));
+    until("stale", || scene.name("app").state == NameState::Stale).await;
+    let before: Vec<_> = many
+        .iter()
+        .map(|address| scene.dns.times(&reverse(*address)))
+        .collect();
+    until("each is asked for again", || {
+        let asked = many.iter().zip(&before);
+        asked
+            .into_iter()
+            .all(|(address, before)| scene.dns.times(&reverse(*address)) > before + 1)
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_task_that_was_replaced_while_dns_failed_is_known_when_dns_is_back() {
+    let scene = Plan::new(&["app:80"])
+        .await
+        .answers("tasks.app", &[ONE])
+        .owned(ONE, "app", 1)
+        .start()
+        .await;
+    until("known", || owners(scene.only()) == known(&["app.1"])).await;
+    scene.dns.say(&reverse(ONE), Say::Nxdomain);
+    scene.dns.say("tasks.app", Say::Servfail);
+    until("stale", || scene.name("app").state == NameState::Stale).await;
+    scene.dns.answer("tasks.app", &[ONE]);
+    until("fresh", || scene.name("app").state == NameState::Fresh).await;
+    // That nobody knows at first does not end it.
+    rounds(&scene.dns, &reverse(ONE), 1).await;
+    scene.dns.own(ONE, &task("app", 2));
+    until("the new one", || owners(scene.only()) == known(&["app.2"])).await;
+}
+
+#[tokio::test]
+async fn the_next_server_is_asked_for_the_owner_when_one_fails() {
+    for failure in [Say::Servfail, Say::Refused, Say::Silence] {
+        let spare = Dns::start().await;
+        spare.own(ONE, &task("app", 1));
+        let plan = Plan::new(&["app:80"]).await.answers("tasks.app", &[ONE]);
+        let plan = plan.says(&reverse(ONE), failure);
+        let scene = plan
+            .with_dns(|dns| dns.servers.push(spare.address()))
+            .start()
+            .await;
+        until("known", || owners(scene.only()) == known(&["app.1"])).await;
+    }
+}
+
+#[tokio::test]
+async fn a_changed_configuration_forgets_no_owner() {
+    let scene = Plan::new(&["app:80"])
+        .await
+        .answers("tasks.app", &[ONE])
+        .owned(ONE, "app", 1)
+        .start()
+        .await;
+    until("known", || owners(scene.only()) == known(&["app.1"])).await;
+    scene.dns.say("tasks.app", Say::Servfail);
+    let mut config = scene.config.clone();
+    config.dns.backoff *= 2;
+    let set = Set::build(&config, Some(&scene.set), &Handle::current());
+    let upstream = set.find("app:80").unwrap();
+    assert_eq!(owners(upstream), known(&["app.1"]), "at once");
+    until("stale", || set.names()[0].state == NameState::Stale).await;
+    scene.dns.own(ONE, &task("blog_web", 1));
+    until("out", || addresses(upstream).is_empty()).await;
+}
+
 fn pick_from(upstream: &Arc<Upstream>, address: SocketAddr) -> Attempt {
     loop {
         let attempt = pick(upstream).unwrap();
