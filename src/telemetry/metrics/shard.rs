@@ -59,8 +59,6 @@ pub enum Retry {
     Reset,
     /// The endpoint said nothing for far longer than usual.
     Silence,
-    /// The response's status asked for it.
-    Status,
 }
 
 impl Retry {
@@ -70,7 +68,6 @@ impl Retry {
             Self::Connect => "connect",
             Self::Reset => "reset",
             Self::Silence => "silence",
-            Self::Status => "status",
         }
     }
 }
