@@ -221,13 +221,7 @@ impl<R: Rim> Reloader<R> {
         if hash == old.config.hash {
             return Ok(Result::Unchanged { hash });
         }
-        let shadows = router::unreachable(&loaded.config.routes);
-        loaded.warn_unreachable(
-            &shadows
-                .iter()
-                .map(|shadow| (shadow.dead, shadow.by))
-                .collect::<Vec<_>>(),
-        );
+        router::warn_of_unreachable(&mut loaded);
         let changed = differences(&old.config, &loaded.config);
         let ready = self.rim.prepare(&loaded.config)?;
         let snapshot = Snapshot::build(loaded.config, Some(&old), &tokio::runtime::Handle::current());

@@ -44,13 +44,7 @@ pub(super) fn run(args: &Args) -> Exit {
     };
     let (config, problems) = match loaded {
         Ok(mut loaded) => {
-            let shadows = router::unreachable(&loaded.config.routes);
-            loaded.warn_unreachable(
-                &shadows
-                    .iter()
-                    .map(|shadow| (shadow.dead, shadow.by))
-                    .collect::<Vec<_>>(),
-            );
+            router::warn_of_unreachable(&mut loaded);
             (Some(loaded.config), loaded.warnings)
         }
         Err(problems) => (None, problems),

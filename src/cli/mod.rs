@@ -11,6 +11,7 @@ use std::process::ExitCode;
 use clap::{Args, Parser, Subcommand};
 
 use crate::config::{self, Loaded, Source};
+use crate::router;
 
 mod ask;
 mod check;
@@ -119,7 +120,8 @@ impl ConfigArgs {
     /// Reads it. Problems and warnings are printed.
     pub(crate) fn load(&self) -> Result<Loaded, Exit> {
         match config::load(self.source()) {
-            Ok(loaded) => {
+            Ok(mut loaded) => {
+                router::warn_of_unreachable(&mut loaded);
                 complain(&loaded.warnings.render(colour(&io::stderr())));
                 Ok(loaded)
             }

@@ -42,12 +42,12 @@ pub struct Loaded {
 impl Loaded {
     /// Adds a warning for every route that can never match: pairs of its index and that of the route which
     /// always wins, as [`Config::routes`] counts them.
-    pub fn warn_unreachable(&mut self, pairs: &[(usize, usize)]) {
+    pub fn warn_unreachable(&mut self, pairs: impl IntoIterator<Item = (usize, usize)>) {
         for (dead, because) in pairs {
             let (Some(at), Some(route), Some(winner)) = (
-                self.routes.get(*dead),
-                self.config.routes.get(*dead),
-                self.config.routes.get(*because),
+                self.routes.get(dead),
+                self.config.routes.get(dead),
+                self.config.routes.get(because),
             ) else {
                 continue;
             };

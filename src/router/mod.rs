@@ -33,7 +33,7 @@ use crate::config::{HostPattern, Route};
 
 pub use captures::Captures;
 pub use explain::{Outcome, Rule, Verdict};
-pub use shadow::{Shadow, unreachable};
+pub use shadow::{Shadow, unreachable, warn_of_unreachable};
 
 mod authority;
 pub mod canonical;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::Entry;
 use super::path::Shape;
 use super::precedence::{Rank, order};
-use crate::config::{HostPattern, Route, ValuePattern};
+use crate::config::{HostPattern, Loaded, Route, ValuePattern};
 
 /// A route that can never be taken.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -46,6 +46,12 @@ pub fn unreachable(routes: &[Arc<Route>]) -> Vec<Shadow> {
         .flatten()
         .filter(|shadow| !alive[shadow.dead])
         .collect()
+}
+
+/// Adds a warning to a configuration for each of its [`unreachable`] routes.
+pub fn warn_of_unreachable(loaded: &mut Loaded) {
+    let shadows = unreachable(&loaded.config.routes);
+    loaded.warn_unreachable(shadows.into_iter().map(|Shadow { dead, by }| (dead, by)));
 }
 
 /// Whether every request that matches `dead` matches `by`, hosts aside.
