@@ -453,3 +453,18 @@ fn a_frozen_endpoint_holds_few_connections_of_those_that_gave_up() {
     }
     eventually("most connections are closed", || origin.open() <= 16);
 }
+
+/// B11: all tasks of a service are stopped at once. What may be repeated is answered as what never began.
+#[test]
+fn when_nothing_is_left_to_try_a_safe_request_is_told_to_come_back() {
+    for (request, status) in [
+        ("GET / HTTP/1.1\r\nHost: test\r\n\r\n".to_owned(), 503),
+        (post("hello"), 502),
+    ] {
+        let (a, b) = (resetting(), resetting());
+        let gateway = upstream("ejection = { panic = 1.0 }", &[a.address(), b.address()]);
+        let response = exchange(gateway.address(), request);
+        assert_eq!(response.status, status);
+        assert_eq!(response.field("retry-after").is_some(), status == 503);
+    }
+}

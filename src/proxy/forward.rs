@@ -109,7 +109,7 @@ pub async fn send(
 
 impl Forward<'_> {
     async fn run(&mut self) -> Result<(Response<Incoming>, Lease), Error> {
-        self.start(self.began)?;
+        self.start(self.began).map_err(|error| self.unavailable(error))?;
         loop {
             self.exchange.peer.line.set_alarm(self.next_alarm());
             match self.next_event().await {
@@ -123,17 +123,8 @@ impl Forward<'_> {
     }
 
     /// Picks an endpoint and begins an attempt.
-    fn start(&mut self, began: Instant) -> Result<(), Error> {
-        let picked = self
-            .upstream
-            .pick(&self.outbound.want, &self.tried)
-            .map_err(|error| match error {
-                upstream::Error::NoEndpoint | upstream::Error::Tried => Error::NoEndpoint {
-                    retry_after: self.upstream.retry_after(),
-                },
-                upstream::Error::Overloaded => Error::Overloaded,
-            })?;
-        let attempt = Rc::new(picked);
+    fn start(&mut self, began: Instant) -> Result<(), upstream::Error> {
+        let attempt = Rc::new(self.upstream.pick(&self.outbound.want, &self.tried)?);
         let address = attempt.endpoint().address();
         self.exchange.endpoint = Some(address);
         self.exchange.attempts += 1;
@@ -154,6 +145,15 @@ impl Forward<'_> {
             outcome,
         });
         Ok(())
+    }
+
+    fn unavailable(&self, error: upstream::Error) -> Error {
+        match error {
+            upstream::Error::NoEndpoint | upstream::Error::Tried => Error::NoEndpoint {
+                retry_after: self.upstream.retry_after(),
+            },
+            upstream::Error::Overloaded => Error::Overloaded,
+        }
     }
 
     /// The request for one attempt. The fields are only copied when another attempt may need them.
@@ -313,7 +313,12 @@ impl Forward<'_> {
         drop(tried);
         match reason {
             _ if !self.tries.is_empty() => Ok(()),
-            Some(reason) if self.can_send_again() => self.again(reason).or(Err(error)),
+            Some(reason) if self.can_send_again() => self.again(reason).map_err(|nothing| match nothing {
+                upstream::Error::Tried => error,
+                // What might have been repeated here may be repeated by the client: it is told when.
+                nothing => self.unavailable(nothing),
+            }),
+            Some(_) if !self.upstream.has_endpoint() => Err(self.unavailable(upstream::Error::NoEndpoint)),
             _ => Err(error),
         }
     }
@@ -324,7 +329,7 @@ impl Forward<'_> {
             && self.upstream.allow_extra()
     }
 
-    fn again(&mut self, reason: Retry) -> Result<(), Error> {
+    fn again(&mut self, reason: Retry) -> Result<(), upstream::Error> {
         self.extra += 1;
         self.shared
             .metrics

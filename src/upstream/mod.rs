@@ -158,14 +158,7 @@ impl Upstream {
         let members = self.members.load();
         let now = self.clock.now();
         for _ in 0..ROUNDS {
-            let field = Field {
-                endpoints: &members.endpoints,
-                wheel: &members.wheel,
-                turns: &self.turns,
-                tried,
-                now,
-                config: &self.config,
-            };
+            let field = self.field(&members, tried, now);
             let endpoint = balance::pick(field, want).inspect_err(|error| self.note_error(*error))?;
             if let Some(attempt) = Attempt::begin(self, endpoint, now) {
                 return Ok(attempt);
@@ -173,6 +166,24 @@ impl Upstream {
         }
         self.note_error(Error::Overloaded);
         Err(Error::Overloaded)
+    }
+
+    /// Whether there is an endpoint that may be used, tried before or not.
+    pub fn has_endpoint(&self) -> bool {
+        let members = self.members.load();
+        let field = self.field(&members, &[], self.clock.now());
+        !matches!(balance::pick(field, &Want::default()), Err(Error::NoEndpoint))
+    }
+
+    fn field<'f>(&'f self, members: &'f Members, tried: &'f [SocketAddr], now: Moment) -> Field<'f> {
+        Field {
+            endpoints: &members.endpoints,
+            wheel: &members.wheel,
+            turns: &self.turns,
+            tried,
+            now,
+            config: &self.config,
+        }
     }
 
     /// Counts one exchange for the budget; call it once for each.
