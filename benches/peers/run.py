@@ -145,7 +145,7 @@ def start(name, folder, args):
     values = {"dir": folder, "port": port, "origin": ORIGIN, "workers": WORKERS}
     logged = args.access_log
     if name == "gatewit":
-        log = f'[access_log]\npath = "{folder}/gatewit.log"' if logged else '[access_log]\nformat = "off"'
+        log = f'[access_log]\nformat = "{args.log_format}"\npath = "{folder}/gatewit.log"' if logged else '[access_log]\nformat = "off"'
         path = folder / "gatewit.toml"
         path.write_text(GATEWIT_TOML.format(access_log=log, **values))
         command = [args.gatewit, "run", "-c", str(path)]
@@ -171,6 +171,7 @@ def main():
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=int, default=4)
     parser.add_argument("--connections", type=int, default=32)
+    parser.add_argument("--log-format", default="clf", help="Gatewit's; clf is the line that nginx writes (json: its default)")
     parser.add_argument("--no-access-log", dest="access_log", action="store_false")
     parser.add_argument("--max-ratio", type=float, help="exit 1 when Gatewit's median CPU exceeds this times nginx's")
     args = parser.parse_args()

@@ -110,8 +110,9 @@ pub async fn send(
 impl Forward<'_> {
     async fn run(&mut self) -> Result<(Response<Incoming>, Lease), Error> {
         self.start(self.began).map_err(|error| self.unavailable(error))?;
+        let mut now = self.began;
         loop {
-            self.exchange.peer.line.set_alarm(self.next_alarm());
+            self.exchange.peer.line.set_alarm(self.next_alarm(now));
             match self.next_event().await {
                 Event::Outcome(tried, Outcome::Heard(response, connection)) => {
                     return Ok(self.heard(tried, response, connection));
@@ -119,6 +120,7 @@ impl Forward<'_> {
                 Event::Outcome(tried, outcome) => self.failed(tried, outcome)?,
                 Event::Alarm => self.alarm()?,
             }
+            now = Instant::now();
         }
     }
 
@@ -218,9 +220,9 @@ impl Forward<'_> {
     }
 
     /// While the client keeps the endpoint waiting, its own limit applies and this one begins again.
-    fn deadline(&self) -> Instant {
+    fn deadline(&self, now: Instant) -> Instant {
         if self.exchange.peer.line.is_waiting(Wait::RequestBody) {
-            return Instant::now() + self.outbound.timeout;
+            return now + self.outbound.timeout;
         }
         self.asked() + self.outbound.timeout
     }
@@ -230,25 +232,26 @@ impl Forward<'_> {
         self.outbound.upload.as_ref().is_none_or(Upload::is_complete)
     }
 
-    fn next_alarm(&self) -> Instant {
-        let mut next = self.deadline();
+    fn next_alarm(&self, now: Instant) -> Instant {
+        let mut next = self.deadline(now);
         if self.outbound.upload.as_ref().is_some_and(Upload::is_held_back) {
             next = next.min(self.began + CONTINUE);
         }
         if let Some(patience) = self.upstream.patience() {
+            // A body that is still arriving is looked at again.
+            let asked = if self.is_sent() { self.asked() } else { now };
             for tried in self.tries.iter().filter(|tried| !tried.suspected) {
-                let left = tried
-                    .attempt
-                    .is_silent_for(patience)
-                    .err()
-                    .unwrap_or(Duration::ZERO);
-                // A body that is still arriving is looked at again.
-                let earliest = if self.is_sent() {
-                    self.asked() + patience
+                let earliest = tried.began.max(asked) + patience;
+                next = next.min(if earliest > now {
+                    earliest
                 } else {
-                    Instant::now() + patience
-                };
-                next = next.min((Instant::now() + left).max(earliest));
+                    // Old enough, but the endpoint has answered others meanwhile.
+                    now + tried
+                        .attempt
+                        .is_silent_for(patience)
+                        .err()
+                        .unwrap_or(Duration::ZERO)
+                });
             }
         }
         next
@@ -340,7 +343,7 @@ impl Forward<'_> {
 
     fn alarm(&mut self) -> Result<(), Error> {
         let now = Instant::now();
-        if now >= self.deadline() {
+        if now >= self.deadline(now) {
             return Err(Error::Timeout);
         }
         if let Some(upload) = self

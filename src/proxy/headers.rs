@@ -87,20 +87,26 @@ fn is_framing(name: &str) -> bool {
 /// change to, when it asks for that properly.
 pub fn take_hop_by_hop(headers: &mut HeaderMap) -> Option<HeaderValue> {
     // Few messages have more than one: a look at the names is cheaper than asking for each that there might be.
-    let present: Vec<_> = headers.keys().filter_map(hop_by_hop).collect();
-    if present.is_empty() {
+    let present = headers
+        .keys()
+        .filter_map(hop_by_hop)
+        .fold(0_u16, |bits, index| bits | 1 << index);
+    if present == 0 {
         return None;
     }
     let named = connection_options(headers);
     let upgrade = headers
-        .remove(header::UPGRADE)
-        .filter(|_| named.contains(&header::UPGRADE));
+        .get(header::UPGRADE)
+        .filter(|_| named.contains(&header::UPGRADE))
+        .cloned();
     let trailers = wants_trailers(headers);
     for name in named.iter().filter(|name| !STAY.contains(name)) {
         headers.remove(name);
     }
-    for index in present {
-        headers.remove(&HOP_BY_HOP[index]);
+    for (index, name) in HOP_BY_HOP.iter().enumerate() {
+        if present & 1 << index != 0 {
+            headers.remove(name);
+        }
     }
     if trailers {
         headers.insert(header::TE, HeaderValue::from_static("trailers"));
