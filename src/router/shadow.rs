@@ -48,7 +48,7 @@ pub fn unreachable(routes: &[Arc<Route>]) -> Vec<Shadow> {
         .collect()
 }
 
-/// Adds a warning to a configuration for each of its [`unreachable`] routes.
+/// Adds a warning to a configuration for each of its [`unreachable()`] routes.
 pub fn warn_of_unreachable(loaded: &mut Loaded) {
     let shadows = unreachable(&loaded.config.routes);
     loaded.warn_unreachable(shadows.into_iter().map(|Shadow { dead, by }| (dead, by)));
