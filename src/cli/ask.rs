@@ -39,9 +39,9 @@ pub(super) struct AdminArgs {
 
 /// Where to ask and what to show there.
 #[derive(Debug)]
-pub(super) struct Target {
-    pub(super) address: SocketAddr,
-    pub(super) token: Option<String>,
+struct Target {
+    address: SocketAddr,
+    token: Option<String>,
 }
 
 /// Why there is no answer.
@@ -80,9 +80,17 @@ pub(super) struct Connection {
 }
 
 impl AdminArgs {
+    /// Asks the gateway that is meant; says why when there is no answer.
+    pub(super) fn ask(&self, method: Method, path: &str, patience: Duration) -> Result<Answer, Exit> {
+        once(&self.target()?, method, path, patience).map_err(|error| {
+            super::complain(&format!("{error}\n"));
+            Exit::Failed
+        })
+    }
+
     /// What was said, else what the configuration says, else the default. A configuration that is broken by
     /// now does not matter: the running gateway has a good one.
-    pub(super) fn target(&self) -> Result<Target, Exit> {
+    fn target(&self) -> Result<Target, Exit> {
         let configured = || match config::load(self.config.source()) {
             Ok(loaded) => loaded.config.admin,
             Err(_) => Some(Admin::default()),
@@ -144,7 +152,7 @@ fn reachable(mut address: SocketAddr) -> SocketAddr {
 }
 
 /// One request on a connection of its own, with a runtime of its own.
-pub(super) fn once(target: &Target, method: Method, path: &str, patience: Duration) -> Result<Answer, Error> {
+fn once(target: &Target, method: Method, path: &str, patience: Duration) -> Result<Answer, Error> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|source| Error::Connect {
         address: target.address,

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use http::Method;
 
-use super::ask::{self, AdminArgs};
+use super::ask::AdminArgs;
 use super::{Exit, complain};
 
 /// Shorter than the two seconds that our image gives a check.
@@ -19,19 +19,12 @@ pub(super) struct Args {
 
 /// Says nothing when all is well: it runs every few seconds.
 pub(super) fn run(args: &Args) -> Exit {
-    let target = match args.admin.target() {
-        Ok(target) => target,
-        Err(exit) => return exit,
-    };
-    match ask::once(&target, Method::GET, "/readyz", PATIENCE) {
+    match args.admin.ask(Method::GET, "/readyz", PATIENCE) {
         Ok(answer) if answer.status.is_success() => Exit::Ok,
         Ok(answer) => {
             complain(&format!("{}: {}", answer.status, answer.body));
             Exit::Failed
         }
-        Err(error) => {
-            complain(&format!("{error}\n"));
-            Exit::Failed
-        }
+        Err(exit) => exit,
     }
 }

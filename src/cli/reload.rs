@@ -5,7 +5,7 @@ use std::time::Duration;
 use http::{Method, StatusCode};
 use serde_json::Value;
 
-use super::ask::{self, AdminArgs};
+use super::ask::AdminArgs;
 use super::{Exit, complain, print};
 
 /// Reading secrets and includes may take a while on a slow disk.
@@ -20,11 +20,7 @@ pub(super) struct Args {
 
 /// Prints what the gateway says: what changed, or what is wrong.
 pub(super) fn run(args: &Args) -> Exit {
-    let target = match args.admin.target() {
-        Ok(target) => target,
-        Err(exit) => return exit,
-    };
-    match ask::once(&target, Method::POST, "/api/v1/reload", PATIENCE) {
+    match args.admin.ask(Method::POST, "/api/v1/reload", PATIENCE) {
         Ok(answer) if answer.status.is_success() => {
             print(&answer.body);
             Exit::Ok
@@ -39,9 +35,6 @@ pub(super) fn run(args: &Args) -> Exit {
             complain(&answer.body);
             Exit::Failed
         }
-        Err(error) => {
-            complain(&format!("{error}\n"));
-            Exit::Failed
-        }
+        Err(exit) => exit,
     }
 }

@@ -15,7 +15,7 @@ use crate::reload::Rim;
 use crate::shutdown::Life;
 use crate::snapshot::Live;
 use crate::telemetry::access_log::AccessLog;
-use crate::telemetry::metrics::Metrics;
+use crate::telemetry::metrics::{Connections, Metrics};
 use crate::worker::Served;
 
 /// Files that are not connections: logs, DNS, admin, probes, the runtime's own.
@@ -35,13 +35,14 @@ struct Gate {
     life: Life,
     metrics: Arc<Metrics>,
     live: Live,
+    /// Connections that there are files for.
+    possible: usize,
 }
 
 impl Gate {
-    fn admit(&self, accepted: Accepted) {
-        let counters = self.metrics.connections(&accepted.listener.name);
+    fn admit(&self, accepted: Accepted, counters: Connections) {
         counters.accepted.inc();
-        if self.life.open() >= connection_bound(self.live.load().config.limits.connections) {
+        if self.life.open() >= self.live.load().config.limits.connections.min(self.possible) {
             counters.refused.inc();
             refuse(accepted);
             return;
@@ -70,6 +71,7 @@ impl Listeners {
                 life,
                 metrics,
                 live,
+                possible: possible_connections(),
             }),
         }
     }
@@ -78,9 +80,10 @@ impl Listeners {
         for listener in listeners {
             let (listener, gate) = (Arc::new(listener), Arc::clone(&self.gate));
             let accepting = Arc::clone(&listener);
+            let counters = gate.metrics.connections(&listener.config().name);
             let task = tokio::spawn(async move {
                 loop {
-                    gate.admit(accepting.accept().await);
+                    gate.admit(accepting.accept().await, counters.clone());
                 }
             });
             self.accepting.insert(listener.config().address, (listener, task));
@@ -103,8 +106,9 @@ async fn close(gate: Arc<Gate>, listeners: Vec<Accepting>) {
     for (listener, task) in listeners {
         task.abort();
         let _ = task.await;
+        let counters = gate.metrics.connections(&listener.config().name);
         for accepted in listener.drain() {
-            gate.admit(accepted);
+            gate.admit(accepted, counters.clone());
         }
     }
 }
@@ -167,12 +171,12 @@ impl Rim for Outside {
     }
 }
 
-/// Connections that may be open: what is configured, and no more than there are files for.
-fn connection_bound(configured: usize) -> usize {
+/// Connections that there are files for, under the limit that was raised at the start.
+fn possible_connections() -> usize {
     let files = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
     // One for the client, one for the endpoint.
     let possible = usize::try_from(files.saturating_sub(SPARE_FILES) / 2).unwrap_or(usize::MAX);
-    configured.min(possible.max(16))
+    possible.max(16)
 }
 
 pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -331,18 +331,12 @@ impl Response {
     /// The only line of this name.
     #[track_caller]
     pub(crate) fn field(&self, name: &str) -> Option<String> {
-        let mut all = self.all(name);
-        assert!(all.len() < 2, "{name} more than once: {all:?}");
-        all.pop()
+        only(&self.fields, name)
     }
 
     /// Every line of this name, in order.
     pub(crate) fn all(&self, name: &str) -> Vec<String> {
-        self.fields
-            .iter()
-            .filter(|(field, _)| field.eq_ignore_ascii_case(name))
-            .map(|(_, value)| String::from_utf8_lossy(value).into_owned())
-            .collect()
+        every(&self.fields, name)
     }
 
     /// It says that the connection ends with it.
@@ -392,6 +386,23 @@ pub(crate) fn field(line: &[u8]) -> (String, Vec<u8>) {
         "a field name, not {name:?}"
     );
     (name.to_ascii_lowercase(), line[colon + 1..].trim_ascii().to_vec())
+}
+
+/// The value of the only line of this name.
+#[track_caller]
+pub(super) fn only(fields: &Fields, name: &str) -> Option<String> {
+    let mut all = every(fields, name);
+    assert!(all.len() < 2, "{name} more than once: {all:?}");
+    all.pop()
+}
+
+/// The values of every line of this name, in order.
+pub(super) fn every(fields: &Fields, name: &str) -> Vec<String> {
+    fields
+        .iter()
+        .filter(|(field, _)| field.eq_ignore_ascii_case(name))
+        .map(|(_, value)| String::from_utf8_lossy(value).into_owned())
+        .collect()
 }
 
 pub(crate) fn find(haystack: &[u8], needle: &[u8]) -> Option<usize> {

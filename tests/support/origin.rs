@@ -11,7 +11,7 @@ use std::time::Duration;
 use socket2::SockRef;
 
 use super::LIMIT;
-use super::client::{Fields, field, find, lines};
+use super::client::{Fields, every, field, find, lines, only};
 
 /// Answers until it is dropped.
 pub(crate) struct Origin {
@@ -439,18 +439,12 @@ impl Request {
     /// The only line of this name.
     #[track_caller]
     pub(crate) fn field(&self, name: &str) -> Option<String> {
-        let mut all = self.all(name);
-        assert!(all.len() < 2, "{name} more than once: {all:?}");
-        all.pop()
+        only(&self.fields, name)
     }
 
     /// Every line of this name, in order.
     pub(crate) fn all(&self, name: &str) -> Vec<String> {
-        self.fields
-            .iter()
-            .filter(|(field, _)| field.eq_ignore_ascii_case(name))
-            .map(|(_, value)| String::from_utf8_lossy(value).into_owned())
-            .collect()
+        every(&self.fields, name)
     }
 
     pub(crate) fn target(&self) -> &str {
