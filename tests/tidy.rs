@@ -6,10 +6,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// From the bottom: where a module stands. Those of one row, but in row 2, may know each other.
-const LAYERS: [&[&str]; 8] = [
-    &["body", "shutdown", "telemetry"],
+const LAYERS: [&[&str]; 9] = [
+    &["body", "fetch", "shutdown", "telemetry", "tls"],
     &["config"],
-    &["listener", "router", "upstream"],
+    &["jwt", "limits", "listener", "router", "upstream"],
+    &["plugin"],
     &["snapshot"],
     &["proxy", "reload"],
     &["admin"],

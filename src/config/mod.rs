@@ -16,6 +16,10 @@ pub use crate::telemetry::access_log::{Format as AccessLogFormat, Settings as Ac
 pub use diagnostics::{Code, Diagnostic, Diagnostics, End, Location, Severity};
 pub use load::{DEFAULT, Loaded, Source, for_proxy, load, load_without_secrets};
 pub use parse::Malformed;
+pub use plugin::{
+    Bounds, Component, Failure, Grants, Isolation, Json, Key, KeyMaterial, NamedSecret, Plugin, RateBudget,
+    Reaction, Store, Use, Verifier, VerifierKeys,
+};
 pub use render::{MASK, render};
 pub use schema::schema;
 pub use types::{Authority, Element, Host, HostPattern, PathPattern, Secret, Size, ValuePattern};
@@ -32,6 +36,7 @@ mod load;
 mod meaning;
 mod parse;
 mod path;
+mod plugin;
 mod reading;
 mod render;
 mod schema;
@@ -54,6 +59,22 @@ pub struct Config {
     pub routes: Vec<Arc<Route>>,
     /// Every upstream that a route names, implied ones (`to = "app:12345"`) included; names are unique.
     pub upstreams: Vec<Arc<Upstream>>,
+    /// Every plugin that is declared, and every bundled one that is used; names are unique.
+    pub plugins: Vec<Arc<Plugin>>,
+    /// Rate budgets that plugins may be granted.
+    pub budgets: Vec<Arc<RateBudget>>,
+    /// Verifiers of tokens that plugins may be granted.
+    pub verifiers: Vec<Arc<Verifier>>,
+    /// Key-value stores that plugins may be granted.
+    pub stores: Vec<Arc<Store>>,
+    /// Keys that plugins may be granted.
+    pub keys: Vec<Arc<Key>>,
+    /// Secrets that plugins may be granted.
+    pub secrets: Vec<Arc<NamedSecret>>,
+    /// Where compiled components, downloads and components given by API are kept; `None` where nothing can be.
+    pub state: Option<PathBuf>,
+    /// Whether responses carry a `Server-Timing` header with the time of every plugin. Off by default.
+    pub server_timing: bool,
     /// How names become addresses.
     pub dns: Dns,
     /// Peers whose `X-Forwarded-*` and `Forwarded` are believed; none by default.
@@ -90,7 +111,7 @@ pub struct Admin {
     pub token: Option<Secret>,
 }
 
-/// match → (plugin chain, later) → action.
+/// match → plugin chain → action.
 #[derive(Clone, Debug)]
 pub struct Route {
     /// Unique; given, or made of host and path. Label of logs and metrics.
@@ -105,6 +126,8 @@ pub struct Route {
     pub headers: Vec<(HeaderName, ValuePattern)>,
     /// All of these query parameters must match (percent-decoded names and values).
     pub query: Vec<(String, ValuePattern)>,
+    /// Plugins that the request goes through, in this order.
+    pub chain: Vec<Arc<Use>>,
     /// What to do with a request that matched.
     pub action: Action,
     /// Edits to the request before it is forwarded.

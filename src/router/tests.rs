@@ -23,6 +23,7 @@ fn route(line: &str) -> Route {
         methods: Vec::new(),
         headers: Vec::new(),
         query: Vec::new(),
+        chain: Vec::new(),
         action: Action::Forward(Forward {
             targets: Vec::new(),
             rewrite: Rewrite::Keep,

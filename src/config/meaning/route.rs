@@ -62,6 +62,7 @@ impl Set {
             methods,
             headers,
             query,
+            chain: Vec::new(),
             action,
             request_headers: edits(table.section("request_headers"), Direction::Request, reading),
             response_headers: edits(table.section("response_headers"), Direction::Response, reading),

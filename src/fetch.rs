@@ -1,0 +1,1 @@
+//! A bounded HTTP(S) GET for the control runtime: key sets, components. Requests of exchanges do not pass here.

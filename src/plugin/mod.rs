@@ -1,0 +1,11 @@
+//! Plugins: WebAssembly components, called at the hooks of an exchange.
+//!
+//! [`Set`] is every plugin of one snapshot, loaded, tried and bound to routes; [`Instances`] are one worker's own, and
+//! what calls the hooks; a [`Scene`] is what a hook sees and edits. What a failure means for the client is decided above;
+//! here it gets a [`Cause`]. Only this folder names wasmtime.
+
+pub mod failure;
+pub mod scene;
+
+pub use failure::{Cause, Failed};
+pub use scene::Scene;
