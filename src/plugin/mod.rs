@@ -4,8 +4,10 @@
 //! what calls the hooks; a [`Scene`] is what a hook sees and edits. What a failure means for the client is decided above;
 //! here it gets a [`Cause`]. Only this folder names wasmtime.
 
+pub mod digest;
 pub mod failure;
 pub mod scene;
 
+pub use digest::Digest;
 pub use failure::{Cause, Failed};
 pub use scene::Scene;
