@@ -6,8 +6,14 @@
 
 pub mod digest;
 pub mod failure;
+mod fields;
+mod memory;
+mod overlay;
 pub mod scene;
 
 pub use digest::Digest;
 pub use failure::{Cause, Failed};
+pub use fields::{Fields, Side, is_owned};
+pub use memory::{Attribute, Memory};
+pub use overlay::{EditError, Overlay, Phase};
 pub use scene::Scene;
