@@ -358,27 +358,44 @@ fn commands_in_the_readme_say_what_stands_there() {
 
 #[test]
 fn every_command_and_option_is_explained() {
-    let commands = Regex::new(r"(?m)^  ([a-z]+) +[A-Z]").unwrap();
-    let options = Regex::new(r"(?m)^ +(?:-[a-zA-Z], )?--([a-z-]+)").unwrap();
-    let (_, help, _) = said(&["--help"]);
-    let commands: Vec<_> = commands
-        .captures_iter(&help)
-        .map(|found| found[1].to_owned())
-        .collect();
+    let commands = commands(&[]);
     assert!(commands.len() > 9, "{commands:?}");
+    for command in &commands {
+        explained(&[command.as_str()]);
+    }
+}
+
+/// The commands that the help of this one lists.
+fn commands(command: &[&str]) -> Vec<String> {
+    let (_, help, _) = said(&[command, &["--help"]].concat());
+    let names = Regex::new(r"(?m)^  ([a-z]+) +[A-Z]").unwrap();
+    let listed = help
+        .split_once("\nCommands:\n")
+        .map_or("", |(_, listed)| listed.split("\n\n").next().unwrap());
+    let names = names.captures_iter(listed).map(|found| found[1].to_owned());
+    names.filter(|name| name != "help").collect()
+}
+
+/// Whether a command has a row, and every option a word, or all of its commands do.
+fn explained(command: &[&str]) {
     let readme = read("README.md");
-    for command in commands.iter().filter(|command| *command != "help") {
-        let row = if command == "run" {
-            "gatewit [run]"
-        } else {
-            &format!("gatewit {command}")
-        };
-        assert!(readme.contains(&format!("| `{row}")), "{row}");
-        for option in options.captures_iter(&said(&[command, "--help"]).1) {
-            let option = format!("--{}", &option[1]);
-            let known = ["--help", "--config", "--header"].contains(&option.as_str());
-            assert!(known || readme.contains(&option), "{command} {option}");
-        }
+    let inner = commands(command);
+    for inner in &inner {
+        explained(&[command, &[inner.as_str()]].concat());
+    }
+    if !inner.is_empty() {
+        return;
+    }
+    let row = match command {
+        ["run"] => "gatewit [run]".to_owned(),
+        command => format!("gatewit {}", command.join(" ")),
+    };
+    assert!(readme.contains(&format!("| `{row}")), "{row}");
+    let options = Regex::new(r"(?m)^ +(?:-[a-zA-Z], )?--([a-z-]+)").unwrap();
+    for option in options.captures_iter(&said(&[command, &["--help"]].concat()).1) {
+        let option = format!("--{}", &option[1]);
+        let known = ["--help", "--config", "--header"].contains(&option.as_str());
+        assert!(known || readme.contains(&option), "{row} {option}");
     }
 }
 

@@ -19,6 +19,7 @@ mod demo;
 mod explain;
 mod healthcheck;
 mod logs;
+mod plugin;
 mod proxy;
 mod reload;
 mod report;
@@ -71,6 +72,8 @@ enum Command {
     Reload(reload::Args),
     /// Ask the running gateway whether it is ready; exit code 0 or 1
     Healthcheck(healthcheck::Args),
+    /// Make, build, check, inspect, test and measure plugins
+    Plugin(plugin::Args),
     /// Print version and commit
     Version(version::Args),
 }
@@ -154,6 +157,7 @@ pub fn main() -> ExitCode {
         Command::Explain(args) => explain::run(&args),
         Command::Reload(args) => reload::run(&args),
         Command::Healthcheck(args) => healthcheck::run(&args),
+        Command::Plugin(args) => plugin::run(&args),
         Command::Version(args) => version::run(&args),
     };
     exit.into()
