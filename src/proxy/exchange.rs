@@ -184,6 +184,8 @@ impl Exchange {
             user_agent: None,
             referer: None,
             extra: &[],
+            plugins: &[],
+            attributes: &[],
         };
         shared.metrics.borrow_mut().observe(&record);
         shared.log.borrow_mut().write(&record);
@@ -223,6 +225,8 @@ impl Exchange {
             user_agent: self.user_agent.as_ref(),
             referer: self.referer.as_ref(),
             extra: &self.extra,
+            plugins: &[],
+            attributes: &[],
         }
     }
 }

@@ -83,10 +83,7 @@ fn rewrite(head: &mut Parts, forward: &Forward, path: &Path, captures: &Captures
 
 /// What the balancing policy looks at, and the cookie that may have to be set.
 fn want(upstream: &config::Upstream, exchange: &Exchange, head: &Parts, path: &Path) -> (Want, Option<Pin>) {
-    let mut want = Want {
-        key: None,
-        sticky: None,
-    };
+    let mut want = Want::default();
     match &upstream.policy {
         Policy::LeastRequest | Policy::RoundRobin | Policy::Random => (want, None),
         Policy::Hash(key) => {

@@ -67,6 +67,38 @@ pub struct Record<'a> {
     pub referer: Option<&'a HeaderValue>,
     /// The request headers that the configuration asks to log, as received.
     pub extra: &'a [(HeaderName, HeaderValue)],
+    /// What the plugins of the chain did, in its order; empty when none was called.
+    pub plugins: &'a [PluginTime<'a>],
+    /// What plugins noted.
+    pub attributes: &'a [(&'a str, Attribute<'a>)],
+}
+
+/// One plugin's part in an exchange.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct PluginTime<'a> {
+    /// Its name.
+    pub name: &'a str,
+    /// Time in its hooks, waiting included.
+    pub time: Duration,
+    /// The gravest of its outcomes.
+    pub outcome: &'static str,
+    /// Whether it failed, and the exchange went on without it.
+    pub skipped: bool,
+}
+
+/// A value that a plugin noted.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Attribute<'a> {
+    /// Text.
+    Text(&'a str),
+    /// A whole number.
+    Integer(i64),
+    /// A number.
+    Number(f64),
+    /// True or false.
+    Boolean(bool),
+    /// Bytes.
+    Bytes(&'a [u8]),
 }
 
 /// Why the gateway answered by itself or cut an exchange short.
@@ -96,11 +128,15 @@ pub enum Flag {
     BodyBroken,
     /// Something is wrong in the gateway (a panic in one exchange).
     Internal,
+    /// A plugin answered, or rejected the request.
+    Plugin,
+    /// A plugin failed, and the exchange with it.
+    PluginFailed,
 }
 
 impl Flag {
     /// Every flag, in the order of their discriminants.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 14] = [
         Self::BadRequest,
         Self::NoRoute,
         Self::NoEndpoint,
@@ -113,6 +149,8 @@ impl Flag {
         Self::ClientGone,
         Self::BodyBroken,
         Self::Internal,
+        Self::Plugin,
+        Self::PluginFailed,
     ];
 
     /// The name in logs and metrics.
@@ -130,6 +168,8 @@ impl Flag {
             Self::ClientGone => "client_gone",
             Self::BodyBroken => "body_broken",
             Self::Internal => "internal",
+            Self::Plugin => "plugin",
+            Self::PluginFailed => "plugin_failed",
         }
     }
 }
@@ -171,6 +211,8 @@ pub(crate) mod sample {
             user_agent: None,
             referer: None,
             extra: &[],
+            plugins: &[],
+            attributes: &[],
         }
     }
 }

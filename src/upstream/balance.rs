@@ -16,7 +16,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::clock::Moment;
 use super::endpoint::{Endpoint, Fitness};
-use super::{Error, Want};
+use super::{Error, Pick, Want};
 use crate::config;
 
 /// Draws before all endpoints are looked at one by one.
@@ -99,6 +99,17 @@ pub(super) fn pick<'a>(field: Field<'a>, want: &Want) -> Result<&'a Arc<Endpoint
 
 impl<'a> Field<'a> {
     fn choose(self, want: &Want, grade: Fitness) -> Option<&'a Arc<Endpoint>> {
+        match want.pick {
+            Some(Pick::Hash(key)) => return self.by_key(key, grade),
+            Some(Pick::Endpoint(address)) => {
+                let wanted = |endpoint: &&Arc<Endpoint>| endpoint.address() == address;
+                let found = self.endpoints.iter().find(wanted);
+                if let Some(found) = found.filter(|endpoint| self.may_take(endpoint, grade)) {
+                    return Some(found);
+                }
+            }
+            None => {}
+        }
         match (&self.config.policy, want.sticky, want.key) {
             (config::Policy::Sticky { .. }, Some(digest), _) => {
                 self.pinned(digest, grade).or_else(|| self.lightest(grade))

@@ -112,6 +112,17 @@ pub struct Want {
     pub key: Option<u64>,
     /// [`Endpoint::sticky`] as the client's cookie says; ignored by other policies.
     pub sticky: Option<u64>,
+    /// What somebody who looked at the request wants in place of the policy.
+    pub pick: Option<Pick>,
+}
+
+/// A choice in place of the policy's.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Pick {
+    /// The endpoint that this hash falls on.
+    Hash(u64),
+    /// This endpoint; the policy's when it is not there, or may not be used.
+    Endpoint(SocketAddr),
 }
 
 /// Why there is no endpoint for a request.

@@ -8,7 +8,7 @@ use http::{HeaderName, HeaderValue, Version, header};
 
 use super::clock::Clock;
 use super::escape;
-use crate::telemetry::Record;
+use crate::telemetry::{Attribute, PluginTime, Record};
 
 /// The start of a field: one copy instead of three.
 macro_rules! key {
@@ -52,6 +52,8 @@ pub(super) fn json(record: &Record<'_>, query: bool, clock: &mut Clock, out: &mu
         text(out, key!("response_flag"), flag.name().as_bytes());
     }
     extra(out, record.extra);
+    plugins(out, record.plugins);
+    attributes(out, record.attributes);
     out.extend_from_slice(b"}\n");
 }
 
@@ -100,6 +102,72 @@ fn extra(out: &mut Vec<u8>, headers: &[(HeaderName, HeaderValue)]) {
     if last.is_some() {
         out.extend_from_slice(b"\"}");
     }
+}
+
+fn plugins(out: &mut Vec<u8>, plugins: &[PluginTime<'_>]) {
+    for (index, plugin) in plugins.iter().enumerate() {
+        let start = if index == 0 { key!("plugins") } else { b"," };
+        out.extend_from_slice(start);
+        out.extend_from_slice(if index == 0 {
+            b"[{\"name\":\""
+        } else {
+            b"{\"name\":\""
+        });
+        escape::json(plugin.name.as_bytes(), out);
+        out.push(b'"');
+        number(
+            out,
+            key!("us"),
+            u64::try_from(plugin.time.as_micros()).unwrap_or(u64::MAX),
+        );
+        text(out, key!("outcome"), plugin.outcome.as_bytes());
+        if plugin.skipped {
+            out.extend_from_slice(key!("skipped"));
+            out.extend_from_slice(b"true");
+        }
+        out.push(b'}');
+    }
+    if !plugins.is_empty() {
+        out.push(b']');
+    }
+}
+
+fn attributes(out: &mut Vec<u8>, attributes: &[(&str, Attribute<'_>)]) {
+    for (index, (name, value)) in attributes.iter().enumerate() {
+        let start = if index == 0 { key!("attributes") } else { b"," };
+        out.extend_from_slice(start);
+        out.extend_from_slice(if index == 0 { b"{\"" } else { b"\"" });
+        escape::json(name.as_bytes(), out);
+        out.extend_from_slice(b"\":");
+        attribute(out, *value);
+    }
+    if !attributes.is_empty() {
+        out.push(b'}');
+    }
+}
+
+/// Bytes are written in hexadecimal; numbers that JSON does not have as `null`.
+fn attribute(out: &mut Vec<u8>, value: Attribute<'_>) {
+    // Writing to a vector cannot fail.
+    let written = match value {
+        Attribute::Text(value) => {
+            out.push(b'"');
+            escape::json(value.as_bytes(), out);
+            out.push(b'"');
+            Ok(())
+        }
+        Attribute::Integer(value) => write!(out, "{value}"),
+        Attribute::Number(value) if value.is_finite() => write!(out, "{value}"),
+        Attribute::Number(_) => write!(out, "null"),
+        Attribute::Boolean(value) => write!(out, "{value}"),
+        Attribute::Bytes(value) => {
+            out.push(b'"');
+            value.iter().for_each(|byte| drop(write!(out, "{byte:02x}")));
+            out.push(b'"');
+            Ok(())
+        }
+    };
+    debug_assert!(written.is_ok());
 }
 
 /// The configuration refuses these; nobody else gets them into a line either.
@@ -292,6 +360,43 @@ mod tests {
             false,
         );
         assert_eq!(line["headers"], json!({"accept": "a, b", "origin": "o\"\\xff"}));
+    }
+
+    #[test]
+    fn plugins_and_what_they_noted_are_logged_and_cannot_break_the_line() {
+        let plugins =
+            [("jwt", "next", false), ("limit\"", "trap", true)].map(|(name, outcome, skipped)| PluginTime {
+                name,
+                time: Duration::from_nanos(2_900),
+                outcome,
+                skipped,
+            });
+        let attributes = [
+            ("sub", Attribute::Text("a\"\n")),
+            ("n\"", Attribute::Integer(-1)),
+            ("half", Attribute::Number(0.5)),
+            ("nan", Attribute::Number(f64::NAN)),
+            ("yes", Attribute::Boolean(true)),
+            ("raw", Attribute::Bytes(&[0, 255])),
+        ];
+        let line = line(
+            &Record {
+                plugins: &plugins,
+                attributes: &attributes,
+                ..sample::record()
+            },
+            false,
+        );
+        assert_eq!(
+            line["plugins"],
+            json!([
+                {"name": "jwt", "us": 2, "outcome": "next"},
+                {"name": "limit\"", "us": 2, "outcome": "trap", "skipped": true},
+            ])
+        );
+        let expected =
+            json!({"sub": "a\"\n", "n\"": -1, "half": 0.5, "nan": null, "yes": true, "raw": "00ff"});
+        assert_eq!(line["attributes"], expected);
     }
 
     #[test]

@@ -14,7 +14,7 @@ use prometheus_client::metrics::gauge::ConstGauge;
 
 use super::histogram::{Scale, Total};
 use super::lock;
-use super::shard::{Exchange, Retry, Shard};
+use super::shard::{Call, Exchange, Retry, Shard};
 use crate::telemetry::Flag;
 
 /// One metric whose values another part keeps, read at the moment of a scrape.
@@ -97,6 +97,8 @@ struct Sum {
     upstreams: BTreeMap<Box<str>, Total>,
     routes: BTreeMap<Box<str>, i64>,
     retries: BTreeMap<(Box<str>, Retry), u64>,
+    calls: BTreeMap<Call, u64>,
+    hooks: BTreeMap<(Box<str>, &'static str), Total>,
     flags: [u64; Flag::ALL.len()],
     overhead: Total,
 }
@@ -122,6 +124,12 @@ impl Sum {
         for (key, counter) in lock(&shard.retries).iter() {
             *self.retries.entry(key.clone()).or_default() += counter.load(Relaxed);
         }
+        for (key, counter) in lock(&shard.calls).iter() {
+            *self.calls.entry(key.clone()).or_default() += counter.load(Relaxed);
+        }
+        for (key, histogram) in lock(&shard.hooks).iter() {
+            self.hooks.entry(key.clone()).or_default().add(histogram);
+        }
         for (total, flag) in self.flags.iter_mut().zip(&shard.flags) {
             *total += flag.load(Relaxed);
         }
@@ -132,6 +140,7 @@ impl Sum {
         self.encode_exchanges(&mut encoder)?;
         self.encode_bytes(&mut encoder)?;
         self.encode_upstreams(&mut encoder)?;
+        self.encode_plugins(&mut encoder)?;
         let mut routes = encoder.encode_descriptor(
             "requests_in_flight",
             "Exchanges that have begun and not ended.",
@@ -228,6 +237,36 @@ impl Sum {
         for ((upstream, reason), count) in &self.retries {
             let labels = [("upstream", &**upstream), ("reason", reason.name())];
             counter(retries.encode_family(&labels)?, *count)?;
+        }
+        Ok(())
+    }
+}
+
+impl Sum {
+    fn encode_plugins(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
+        let mut calls = encoder.encode_descriptor(
+            "plugin_calls",
+            "Calls of plugins' hooks, by outcome.",
+            None,
+            MetricType::Counter,
+        )?;
+        for (call, count) in &self.calls {
+            let labels = [
+                ("plugin", &*call.plugin),
+                ("hook", call.hook),
+                ("outcome", call.outcome),
+            ];
+            counter(calls.encode_family(&labels)?, *count)?;
+        }
+        let mut durations = encoder.encode_descriptor(
+            "plugin_duration_seconds",
+            "Time in plugins' hooks, waiting included.",
+            None,
+            MetricType::Histogram,
+        )?;
+        for ((plugin, hook), total) in &self.hooks {
+            let labels = [("plugin", &**plugin), ("hook", *hook)];
+            histogram(durations.encode_family(&labels)?, Scale::Micro, total)?;
         }
         Ok(())
     }

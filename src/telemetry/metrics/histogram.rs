@@ -14,6 +14,11 @@ const FINE_BOUNDS: [u64; 14] = [
     20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000, 25_000, 50_000, 100_000, 500_000, 1_000_000,
 ];
 
+/// The same for a plugin's hooks, which take less than a microsecond when they do little.
+const MICRO_BOUNDS: [u64; 14] = [
+    1, 2, 5, 10, 20, 50, 100, 500, 1_000, 5_000, 10_000, 100_000, 1_000_000, 10_000_000,
+];
+
 /// Counts per bucket. Only one thread may call [`Histogram::observe`] (counts would be lost, nothing worse).
 #[derive(Debug, Default)]
 pub(super) struct Histogram {
@@ -35,6 +40,8 @@ pub(super) enum Scale {
     Request,
     /// From 20 µs to 1 s.
     Fine,
+    /// From 1 µs to 10 s.
+    Micro,
 }
 
 impl Scale {
@@ -42,6 +49,7 @@ impl Scale {
         match self {
             Self::Request => &BOUNDS,
             Self::Fine => &FINE_BOUNDS,
+            Self::Micro => &MICRO_BOUNDS,
         }
     }
 }

@@ -286,6 +286,25 @@ mod tests {
     }
 
     #[test]
+    fn calls_of_plugins_are_counted_by_hook_and_outcome_and_timed_by_hook() {
+        let metrics = Metrics::new();
+        for _ in 0..2 {
+            let mut local = metrics.local();
+            local.called("jwt", "request", "next", Duration::from_nanos(900));
+            local.called("jwt", "request", "respond", Duration::from_micros(30));
+        }
+        let text = metrics.render(vec![]);
+        for line in [
+            r#"gatewit_plugin_calls_total{plugin="jwt",hook="request",outcome="next"} 2"#,
+            r#"gatewit_plugin_calls_total{plugin="jwt",hook="request",outcome="respond"} 2"#,
+            r#"gatewit_plugin_duration_seconds_bucket{le="0.000001",plugin="jwt",hook="request"} 2"#,
+            r#"gatewit_plugin_duration_seconds_count{plugin="jwt",hook="request"} 4"#,
+        ] {
+            assert_has(&text, line);
+        }
+    }
+
+    #[test]
     fn exchanges_in_flight_are_counted_while_they_live() {
         let metrics = Metrics::new();
         let mut local = metrics.local();

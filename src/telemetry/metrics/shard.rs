@@ -7,6 +7,7 @@ use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use http::Method;
 use prometheus_client::metrics::counter::Counter;
@@ -26,6 +27,8 @@ pub(super) struct Shard {
     pub(super) upstreams: Series<Box<str>, Histogram>,
     pub(super) routes: Series<Box<str>, AtomicI64>,
     pub(super) retries: Series<(Box<str>, Retry), AtomicU64>,
+    pub(super) calls: Series<Call, AtomicU64>,
+    pub(super) hooks: Series<(Box<str>, &'static str), Histogram>,
     pub(super) flags: [AtomicU64; Flag::ALL.len()],
     pub(super) overhead: Histogram,
 }
@@ -48,6 +51,14 @@ pub(super) struct Exchanges {
     pub(super) duration: Histogram,
     pub(super) bytes_in: AtomicU64,
     pub(super) bytes_out: AtomicU64,
+}
+
+/// Labels of a plugin's calls.
+#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub(super) struct Call {
+    pub(super) plugin: Box<str>,
+    pub(super) hook: &'static str,
+    pub(super) outcome: &'static str,
 }
 
 /// Why there was a further attempt.
@@ -80,6 +91,8 @@ pub struct Local {
     upstreams: Table<Box<str>, Histogram>,
     routes: Table<Box<str>, AtomicI64>,
     retries: Table<(Box<str>, Retry), AtomicU64>,
+    calls: Table<Call, AtomicU64>,
+    hooks: Table<(Box<str>, &'static str), Histogram>,
     panics: Counter,
 }
 
@@ -101,6 +114,8 @@ impl Local {
             upstreams: Table::default(),
             routes: Table::default(),
             retries: Table::default(),
+            calls: Table::default(),
+            hooks: Table::default(),
             panics,
         }
     }
@@ -147,6 +162,23 @@ impl Local {
         let key = (hash(reason as u64, upstream), &self.shard.retries);
         let same = |(name, why): &(Box<str>, Retry)| **name == *upstream && *why == reason;
         add(self.retries.find(key, same, || (upstream.into(), reason)), 1);
+    }
+
+    /// Counts a call of a plugin's hook. `hook` and `outcome` are of closed sets.
+    pub fn called(&mut self, plugin: &str, hook: &'static str, outcome: &'static str, took: Duration) {
+        let key = hash(hash(0, hook), plugin);
+        let same = |(name, other): &(Box<str>, &'static str)| **name == *plugin && *other == hook;
+        self.hooks
+            .find((key, &self.shard.hooks), same, || (plugin.into(), hook))
+            .observe(Scale::Micro, took);
+        let same = |call: &Call| *call.plugin == *plugin && call.hook == hook && call.outcome == outcome;
+        let make = || Call {
+            plugin: plugin.into(),
+            hook,
+            outcome,
+        };
+        let key = (hash(key, outcome), &self.shard.calls);
+        add(self.calls.find(key, same, make), 1);
     }
 
     fn exchange(&mut self, record: &Record<'_>) -> &Exchanges {

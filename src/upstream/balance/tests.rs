@@ -203,7 +203,7 @@ fn what_was_tried_is_not_tried_again() {
         let meadow = meadow(policy, &[1; 3]);
         let want = Want {
             key: Some(7),
-            sticky: None,
+            ..Want::default()
         };
         let tried = [address(1), address(3)];
         (0..50).for_each(|_| assert_eq!(meadow.pick(&want, &tried).unwrap().address(), address(2)));
@@ -285,6 +285,7 @@ fn no_endpoints_are_no_endpoint() {
         let want = Want {
             key: Some(1),
             sticky: Some(1),
+            ..Want::default()
         };
         assert_eq!(
             meadow(policy, &[]).pick(&want, &[]).unwrap_err(),
@@ -301,7 +302,7 @@ fn a_key_moves_only_when_its_endpoint_goes() {
             .pick(
                 &Want {
                     key: Some(key),
-                    sticky: None,
+                    ..Want::default()
                 },
                 &[],
             )
@@ -328,15 +329,50 @@ fn a_client_stays_where_its_cookie_says_while_that_lives() {
     };
     let meadow = meadow(policy, &[1; 3]);
     let want = Want {
-        key: None,
         sticky: Some(meadow.endpoints[1].sticky()),
+        ..Want::default()
     };
     (0..50).for_each(|_| assert_eq!(meadow.pick(&want, &[]).unwrap().address(), address(2)));
     meadow.eject(1);
     assert_ne!(meadow.pick(&want, &[]).unwrap().address(), address(2));
     let unknown = Want {
-        key: None,
         sticky: Some(4711),
+        ..Want::default()
     };
     assert!(meadow.pick(&unknown, &[]).is_ok());
+}
+
+#[test]
+fn who_looked_at_the_request_decides_against_the_policy() {
+    for policy in [
+        Policy::LeastRequest,
+        Policy::RoundRobin,
+        Policy::Hash(HashKey::Path),
+    ] {
+        let meadow = meadow(policy, &[1; 3]);
+        let want = |pick| Want {
+            pick: Some(pick),
+            ..Want::default()
+        };
+        let there = want(Pick::Endpoint(address(2)));
+        (0..50).for_each(|_| assert_eq!(meadow.pick(&there, &[]).unwrap().address(), address(2)));
+        let hashed = meadow.pick(&want(Pick::Hash(7)), &[]).unwrap().address();
+        (0..50).for_each(|_| assert_eq!(meadow.pick(&want(Pick::Hash(7)), &[]).unwrap().address(), hashed));
+    }
+}
+
+#[test]
+fn a_wanted_endpoint_that_is_gone_ejected_or_tried_leaves_it_to_the_policy() {
+    let meadow = meadow(Policy::LeastRequest, &[1; 3]);
+    let want = |last| Want {
+        pick: Some(Pick::Endpoint(address(last))),
+        ..Want::default()
+    };
+    assert!(meadow.pick(&want(9), &[]).is_ok());
+    assert_ne!(
+        meadow.pick(&want(2), &[address(2)]).unwrap().address(),
+        address(2)
+    );
+    meadow.eject(1);
+    assert_ne!(meadow.pick(&want(2), &[]).unwrap().address(), address(2));
 }
