@@ -10,6 +10,8 @@ mod fields;
 mod memory;
 mod overlay;
 pub mod scene;
+pub mod schema;
+pub mod store;
 
 pub use digest::Digest;
 pub use failure::{Cause, Failed};
@@ -17,3 +19,4 @@ pub use fields::{Fields, Side, is_owned};
 pub use memory::{Attribute, Memory};
 pub use overlay::{EditError, Overlay, Phase};
 pub use scene::Scene;
+pub use store::Store;
