@@ -19,7 +19,7 @@
 //!
 //! Arrows point down only, never sideways within 2; `tests/tidy.rs` checks it.
 //!
-//! Only `plugin/` names wasmtime, only `upstream/dns*.rs` hickory, and only `listener/` and `upstream/` name hyper's connection types.
+//! Only `plugin/` names wasmtime, only `upstream/dns*.rs` hickory, and only `fetch.rs`, `listener/` and `upstream/` name hyper's connection types.
 //! Beside the request path there are others: the admin API has a server of its own, the command line a client
 //! (`cli/ask.rs`), and the demo brings the services and the DNS server that it needs (`cli/demo/`).
 
