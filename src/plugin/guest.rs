@@ -1,0 +1,177 @@
+//! What stands behind the host functions of one instance: the exchange being handled, who the instance works for, what
+//! it may use, and its bounds. What the functions do with it is in `host/`.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+
+use wasmtime::ResourceLimiter;
+use wasmtime::component::ResourceTable;
+use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
+
+use super::bindings::gatewit::plugin::types;
+use super::console::Console;
+use super::powers::{Lines, Powers};
+use super::scene::Scene;
+use crate::config;
+
+/// Resources of WASI that an instance may hold at once: streams, pollables, errors.
+const RESOURCES: usize = 1_000;
+
+/// Bytes that it may ask for from `wasi:random` at once.
+const RANDOM: u64 = 64 << 10;
+
+/// Elements of one table. Compiled Python needs about 13 000.
+const ELEMENTS: usize = 20_000;
+
+/// Linear memories of one component, the adapters of its toolchain included.
+const MEMORIES: usize = 8;
+
+/// Tables and core instances of one component. A component of the usual tools has 2 and 4.
+const PARTS: usize = 64;
+
+/// One use of one generation of a plugin: the same for its instances on every worker.
+#[derive(Debug)]
+pub(super) struct Binding {
+    /// Names it towards the plugin.
+    pub(super) id: String,
+    /// The plugin, its grants among it.
+    pub(super) plugin: Arc<config::Plugin>,
+    /// Its configuration and bounds.
+    pub(super) used: Arc<config::Use>,
+    /// What the gateway has to lend. What of it is lent says [`config::Plugin::grants`].
+    pub(super) powers: Arc<Powers>,
+    /// Log lines, counted over all workers.
+    pub(super) lines: Lines,
+}
+
+/// The data of one instance's store.
+pub(super) struct Guest {
+    /// The exchange being handled; its overlay knows which hook runs. `None` in hooks that belong to no exchange.
+    pub(super) scene: Option<Box<Scene>>,
+    /// Who it works for.
+    pub(super) binding: Arc<Binding>,
+    /// Calls of `http-client` in the hook that runs.
+    pub(super) calls: u32,
+    /// What it wrote to stdout and stderr.
+    pub(super) console: Console,
+    /// CPU time of the hook that runs.
+    pub(super) meter: Arc<Meter>,
+    /// Where its memory and tables end, and how large they are.
+    pub(super) extent: Extent,
+    wasi: WasiCtx,
+    table: ResourceTable,
+}
+
+/// Tells time spent in the guest from time spent waiting, between the store and who polls it.
+#[derive(Debug, Default)]
+pub(super) struct Meter {
+    /// Set when the guest waited in a host function: the tick that follows is not its own.
+    pub(super) waited: AtomicBool,
+    /// Set while it waits only because it was told to let others go on.
+    pub(super) yielded: AtomicBool,
+}
+
+/// Bounds of memory and tables.
+#[derive(Debug)]
+pub(super) struct Extent {
+    /// Ticks of 1 ms left to the hook that runs.
+    pub(super) ticks: u64,
+    /// Bytes of all its memories.
+    pub(super) memory: usize,
+    /// Set when it asked for more than it may have.
+    pub(super) refused: bool,
+    limit: usize,
+}
+
+impl Guest {
+    /// The data of a new instance.
+    pub(super) fn new(binding: &Arc<Binding>) -> Self {
+        let console = Console::default();
+        let mut wasi = WasiCtx::builder();
+        wasi.stdout(console.clone())
+            .stderr(console.clone())
+            .max_random_size(RANDOM)
+            .allow_tcp(false)
+            .allow_udp(false);
+        for (name, value) in &binding.plugin.env {
+            wasi.env(name, value);
+        }
+        let mut table = ResourceTable::new();
+        table.set_max_capacity(RESOURCES);
+        Self {
+            scene: None,
+            calls: 0,
+            console,
+            meter: Arc::default(),
+            extent: Extent {
+                ticks: 0,
+                memory: 0,
+                refused: false,
+                limit: usize::try_from(binding.used.bounds.memory).unwrap_or(usize::MAX),
+            },
+            binding: binding.clone(),
+            wasi: wasi.build(),
+            table,
+        }
+    }
+
+    /// One tick of 1 ms is over while it ran. False when it had none left.
+    pub(super) fn tick(&mut self) -> bool {
+        if !self.meter.waited.swap(false, Relaxed) {
+            self.extent.ticks = self.extent.ticks.saturating_sub(1);
+        }
+        self.meter.yielded.store(true, Relaxed);
+        self.extent.ticks > 0
+    }
+}
+
+impl WasiView for Guest {
+    fn ctx(&mut self) -> WasiCtxView<'_> {
+        WasiCtxView {
+            ctx: &mut self.wasi,
+            table: &mut self.table,
+        }
+    }
+}
+
+/// Only types.
+impl types::Host for Guest {}
+
+impl ResourceLimiter for Extent {
+    fn memory_growing(
+        &mut self,
+        current: usize,
+        desired: usize,
+        _maximum: Option<usize>,
+    ) -> wasmtime::Result<bool> {
+        let all = self.memory.saturating_add(desired.saturating_sub(current));
+        if all > self.limit {
+            self.refused = true;
+            return Ok(false);
+        }
+        self.memory = all;
+        Ok(true)
+    }
+
+    fn table_growing(
+        &mut self,
+        _current: usize,
+        desired: usize,
+        _maximum: Option<usize>,
+    ) -> wasmtime::Result<bool> {
+        self.refused |= desired > ELEMENTS;
+        Ok(desired <= ELEMENTS)
+    }
+
+    fn instances(&self) -> usize {
+        PARTS
+    }
+
+    fn tables(&self) -> usize {
+        PARTS
+    }
+
+    fn memories(&self) -> usize {
+        MEMORIES
+    }
+}
