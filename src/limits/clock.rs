@@ -1,17 +1,35 @@
 //! Nanoseconds since a table was made. Monotonic: a clock that is set has no effect. Lasts for 584 years.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Clock(Instant);
+/// Stands for a clock that runs.
+const RUNS: u64 = u64::MAX;
+
+#[derive(Debug)]
+pub(super) struct Clock {
+    start: Instant,
+    stopped: AtomicU64,
+}
 
 impl Clock {
     pub(super) fn start() -> Self {
-        Self(Instant::now())
+        Self {
+            start: Instant::now(),
+            stopped: AtomicU64::new(RUNS),
+        }
     }
 
-    pub(super) fn now(self) -> u64 {
-        nanos(self.0.elapsed())
+    pub(super) fn now(&self) -> u64 {
+        match self.stopped.load(Ordering::Relaxed) {
+            RUNS => nanos(self.start.elapsed()),
+            at => at,
+        }
+    }
+
+    /// From now on it is so late, until it is said again.
+    pub(super) fn stop(&self, at: Duration) {
+        self.stopped.store(nanos(at).min(RUNS - 1), Ordering::Relaxed);
     }
 }
 

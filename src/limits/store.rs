@@ -70,6 +70,11 @@ impl Stores {
         Self(stores.collect())
     }
 
+    /// Stops the clock of every store so long after it was made: where a plugin is tested, time passes by word.
+    pub fn stop_clock(&self, at: Duration) {
+        self.0.values().for_each(|store| store.state.clock.stop(at));
+    }
+
     /// The store of this name.
     pub fn find(&self, name: &str) -> Option<&Arc<Store>> {
         self.0.get(name)
@@ -382,5 +387,19 @@ mod tests {
         let changed = changed.find("s").unwrap();
         assert_eq!(value(changed, "k").unwrap(), b"v");
         assert_eq!(changed.set("k", b"vv".to_vec(), None), Err(Refused));
+    }
+
+    #[test]
+    fn a_clock_that_was_stopped_goes_on_by_word_only() {
+        let stores = Stores::build(&[config(10, 16)], None);
+        let store = stores.find("s").unwrap();
+        stores.stop_clock(Duration::ZERO);
+        store
+            .set("k", b"v".to_vec(), Some(Duration::from_secs(3600)))
+            .unwrap();
+        stores.stop_clock(Duration::from_secs(3599));
+        assert!(store.get("k").unwrap().is_some());
+        stores.stop_clock(Duration::from_secs(3600));
+        assert!(store.get("k").unwrap().is_none());
     }
 }

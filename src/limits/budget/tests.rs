@@ -301,3 +301,16 @@ fn a_budget_that_was_renamed_is_new() {
     assert!(second.find("b").is_none());
     assert!(second.find("c").unwrap().take(b"k", 1).allowed);
 }
+
+#[test]
+fn a_clock_that_was_stopped_goes_on_by_word_only() {
+    let budgets = Budgets::build(&[config(1, Duration::from_secs(3600), 1, 10)], None);
+    let take = |at| {
+        budgets.stop_clock(Duration::from_secs(at));
+        budgets.find("b").unwrap().take(b"k", 1).allowed
+    };
+    assert!(take(0));
+    assert!(!take(0));
+    assert!(!take(3599));
+    assert!(take(3600));
+}
