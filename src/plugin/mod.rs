@@ -5,6 +5,7 @@
 //! here it gets a [`Cause`]. Only this folder names wasmtime.
 
 mod bindings;
+pub mod bundled;
 mod console;
 pub mod digest;
 pub mod failure;
