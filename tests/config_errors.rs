@@ -131,7 +131,10 @@ fn everything_that_was_read_is_known_for_watching() {
             "10-blog.toml",
             "20-shop.toml",
             "shop.toml",
-            "token"
+            "token",
+            "set.json",
+            "ed25519.pem",
+            "signing"
         ]
     );
     assert_eq!(config.folders, [Path::new("tests/data/config/good/conf.d")]);

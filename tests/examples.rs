@@ -326,7 +326,7 @@ fn the_example_of_the_admin_api_has_its_keys() {
     let example: Value = serde_json::from_str(example.split("```").next().unwrap()).unwrap();
     let gateway = Running::with(&forward_to(origin()));
     let real: Value = serde_json::from_str(&ask(gateway.admin, "GET", "/api/v1/upstreams", &[]).2).unwrap();
-    let keys = |value: &Value| -> Vec<String> { value.as_object().unwrap().keys().cloned().collect() };
+    let keys = |value: &Value| -> BTreeSet<String> { value.as_object().unwrap().keys().cloned().collect() };
     assert_eq!(keys(&example), keys(&real));
     let (example, real) = (&example["upstreams"][0], &real["upstreams"][0]);
     assert_eq!(keys(example), keys(real));

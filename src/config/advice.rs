@@ -93,14 +93,16 @@ fn named(value: &Value) -> Option<&str> {
 /// Whether a shape takes values of this TOML type, right or wrong.
 pub(super) fn takes(shape: &Shape, value: &Value) -> bool {
     match shape {
-        Shape::Text(_) | Shape::Word(_) | Shape::Time { .. } | Shape::Size(_) => {
+        Shape::Text(_) | Shape::Lines(_) | Shape::Word(_) | Shape::Time { .. } | Shape::Size(_) => {
             matches!(value, Value::Text(_))
         }
         Shape::Flag => matches!(value, Value::Flag(_)),
         Shape::Whole { .. } | Shape::Number(_) => matches!(value, Value::Whole(_)),
         Shape::Fraction { .. } => matches!(value, Value::Whole(_) | Value::Fraction(_)),
         Shape::List(_) => matches!(value, Value::List(_)),
-        Shape::Table(_) | Shape::Map { .. } => matches!(value, Value::Table(_)),
+        Shape::Table(_) | Shape::Open(_) | Shape::Free(_) | Shape::Map { .. } => {
+            matches!(value, Value::Table(_))
+        }
         Shape::Any(shapes) => shapes.iter().any(|shape| takes(shape, value)),
     }
 }
@@ -160,21 +162,20 @@ pub(super) fn unknown(
 
 /// A table elsewhere that has such a key: under this name, a similar or another one.
 fn home(key: &str, value: &Value) -> Option<(&'static str, &'static str)> {
-    let homes = keys::homes();
     let fits = |table: &Table, key: &str| table.key(key).is_some_and(|key| takes(&key.shape, value));
-    let same = homes.iter().find_map(|(home, table)| {
+    let same = keys::homes().find_map(|(home, table)| {
         let known = table.keys().find(|known| known.name == key)?;
-        fits(table, key).then_some((*home, known.name))
+        fits(table, key).then_some((home, known.name))
     });
     let other = || {
-        homes.iter().find_map(|(home, table)| {
+        keys::homes().find_map(|(home, table)| {
             let alias = table
                 .aliases
                 .iter()
                 .find(|(other, _)| *other == key)
                 .map(|(_, ours)| *ours);
             let ours = suggest::nearest(key, table.keys().map(|key| key.name)).or(alias)?;
-            fits(table, ours).then_some((*home, ours))
+            fits(table, ours).then_some((home, ours))
         })
     };
     same.or_else(other)

@@ -4,8 +4,8 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use super::{
-    AccessLog, AccessLogFormat, Admin, Authority, Budget, Dns, Ejection, Guard, Hedge, Limits, Policy, Probe,
-    ProbeKind, Tasks, Timeouts, Upstream,
+    AccessLog, AccessLogFormat, Admin, Authority, Bounds, Budget, Dns, Ejection, Guard, Hedge, Limits,
+    Policy, Probe, ProbeKind, Tasks, Timeouts, Upstream,
 };
 
 /// The port of the embedded default.
@@ -143,6 +143,58 @@ impl Default for Limits {
         }
     }
 }
+
+impl Default for Bounds {
+    fn default() -> Self {
+        Self {
+            cpu: Duration::from_millis(10), // a thousand times what a header check takes
+            time: Duration::from_millis(100),
+            memory: 64 << 20,
+            instances: 256,
+            calls: 10_000, // what leaks in a plugin has an end
+            request_body: 1 << 20,
+            response_body: 1 << 20,
+            log_lines: 100,
+        }
+    }
+}
+
+/// Time of a call of a plugin that asks others over HTTP: a database behind a service may be slow once.
+pub const WAITING_TIME: Duration = Duration::from_secs(2);
+
+/// Pause between two calls of a `tick-hook`.
+pub const TICK: Duration = Duration::from_secs(10);
+
+/// Keys that a budget remembers: about 10 MiB.
+pub const BUDGET_KEYS: usize = 100_000;
+
+/// Entries of a store.
+pub const STORE_ENTRIES: usize = 10_000;
+
+/// Bytes of a value in a store.
+pub const STORE_VALUE: u64 = 64 << 10;
+
+/// Algorithms of a verifier that has a secret.
+pub const SECRET_ALGORITHMS: [&str; 1] = ["HS256"];
+
+/// Algorithms of a verifier that has public keys: those that issuers use. A key fits only algorithms of its own kind, so
+/// several of them do not weaken each other; HMAC is never among them, for a public key would be its secret.
+pub const PUBLIC_ALGORITHMS: [&str; 4] = ["RS256", "PS256", "ES256", "EdDSA"];
+
+/// Claims that a token must have: one that never ends cannot be taken back.
+pub const REQUIRED_CLAIMS: [&str; 1] = ["exp"];
+
+/// Clocks of issuers and gateways differ; most verifiers forgive a minute.
+pub const LEEWAY: Duration = Duration::from_secs(60);
+
+/// Verified tokens that are remembered: about 10 MiB.
+pub const VERIFIED_TOKENS: usize = 10_000;
+
+/// Between two fetches of a key set: issuers announce new keys hours before they sign with them.
+pub const KEYS_REFRESH: Duration = Duration::from_secs(300);
+
+/// How long keys outlive their issuer's silence.
+pub const KEYS_GRACE: Duration = Duration::from_secs(24 * 3600);
 
 impl Default for AccessLog {
     fn default() -> Self {

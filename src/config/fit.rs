@@ -2,6 +2,7 @@
 //!
 //! What comes out has the right types; what the values mean together is found out in `meaning/`.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use super::advice::{self, Path, takes};
@@ -22,7 +23,7 @@ pub(super) fn document(root: Node, table: &'static Table, problems: &mut Diagnos
             entries: Vec::new(),
         };
     };
-    Fitting { problems }.table(root.at, entries, table, &Path::default())
+    Fitting { problems }.table(root.at, entries, table, false, &Path::default())
 }
 
 struct Fitting<'a> {
@@ -46,6 +47,7 @@ impl Fitting<'_> {
                 return self.value(Node { at, value }, shape, key, path);
             }
             (Shape::Text(_), Value::Text(text)) => What::Text(self.said(text)?),
+            (Shape::Lines(_), Value::Text(text)) => What::Text(text),
             (Shape::Word(words), Value::Text(text)) => What::Text(self.word(text, words)?),
             (Shape::Flag, Value::Flag(flag)) => What::Flag(flag),
             (Shape::Whole { min, max }, Value::Whole(number)) => {
@@ -69,7 +71,13 @@ impl Fitting<'_> {
             (Shape::Time { zero }, Value::Text(text)) => What::Time(self.time(&text, *zero)?),
             (Shape::Size(zero), Value::Text(text)) => What::Size(self.size(&text, *zero)?),
             (Shape::List(of), Value::List(items)) => What::List(self.list(items, of, key, path)?),
-            (Shape::Table(table), Value::Table(entries)) => What::Table(self.table(at, entries, table, path)),
+            (Shape::Table(table), Value::Table(entries)) => {
+                What::Table(self.table(at, entries, table, false, path))
+            }
+            (Shape::Open(table), Value::Table(entries)) => {
+                What::Table(self.table(at, entries, table, true, path))
+            }
+            (Shape::Free(_), value @ Value::Table(_)) => What::Free(Node { at, value }),
             (Shape::Map { of, .. }, Value::Table(entries)) => What::Table(self.map(at, entries, of, path)),
             (shape, value) => return self.mismatch(at, &value, shape, key, path),
         };
@@ -87,11 +95,13 @@ impl Fitting<'_> {
         (whole == 0 || !fitted.is_empty()).then_some(fitted)
     }
 
+    /// An `open` one keeps keys that it does not know as they are.
     fn table(
         &mut self,
         at: At,
         entries: Vec<(tree::Key, Node)>,
         table: &'static Table,
+        open: bool,
         path: &Path,
     ) -> Section {
         let mut section = Section {
@@ -99,8 +109,11 @@ impl Fitting<'_> {
             entries: Vec::with_capacity(entries.len()),
         };
         let mut misnamed = Vec::new();
+        let said: HashSet<_> = entries.iter().map(|(key, _)| key.name.clone()).collect();
         for (key, node) in entries {
             let alias = table.aliases.iter().find(|(other, _)| *other == key.name);
+            // What an open table does not know is its owner's, unless a key of ours is missed.
+            let alias = alias.filter(|(_, ours)| !open || !said.contains(*ours));
             misnamed.extend(alias.map(|(_, ours)| *ours));
             match table.key(&key.name) {
                 Some(known) => {
@@ -112,6 +125,11 @@ impl Fitting<'_> {
                         value,
                     });
                 }
+                None if open && alias.is_none() => section.entries.push(Entry {
+                    key,
+                    right: true,
+                    value: Some(What::Free(node)),
+                }),
                 None => self.unknown(&key, &node, table, path),
             }
         }

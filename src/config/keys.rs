@@ -3,6 +3,8 @@
 use super::shape::Shape::{Any, Flag, Fraction, List, Map, Number, Size, Text, Time, Whole, Word};
 use super::shape::{Key, Shape, Table, Zero};
 
+mod plugin;
+
 const MANY: u64 = u32::MAX as u64;
 /// A weight is a share, not a count: four digits express any.
 const WEIGHT: Shape = Whole { min: 0, max: 10_000 };
@@ -43,7 +45,19 @@ pub(super) static ROOT: Table = Table {
             ),
         ],
         PARTS,
+        plugin::PARTS,
         &[
+            Key::new(
+                "state",
+                Text("a folder"),
+                "Where compiled and downloaded plugins are kept. `$STATE_DIRECTORY`, `$XDG_STATE_HOME/gatewit` or `~/.local/state/gatewit` when left out.",
+            ),
+            Key::new(
+                "server_timing",
+                Flag,
+                "Whether responses say in `Server-Timing` how long each plugin took.",
+            )
+            .default("false"),
             Key::new("dns", Shape::Table(&DNS), "How names become addresses."),
             Key::new(
                 "trusted_proxies",
@@ -76,12 +90,26 @@ pub(super) static ROOT: Table = Table {
         ("server", "listener"),
         ("resolver", "dns"),
         ("log", "access_log"),
+        ("plugins", "plugin"),
+        ("middleware", "plugin"),
+        ("middlewares", "plugin"),
+        ("filter", "plugin"),
+        ("filters", "plugin"),
+        ("budgets", "budget"),
+        ("rate_limit", "budget"),
+        ("verifiers", "verifier"),
+        ("jwt", "verifier"),
+        ("stores", "store"),
+        ("keys", "key"),
+        ("secrets", "secret"),
+        ("state_dir", "state"),
+        ("data_dir", "state"),
     ],
 };
 
 /// A file that another one includes.
 pub(super) static INCLUDED: Table = Table {
-    keys: &[PARTS],
+    keys: &[PARTS, plugin::PARTS],
     aliases: ROOT.aliases,
 };
 
@@ -178,6 +206,12 @@ static ROUTE_TUNING: &[Key] = &[
         "Largest request body, or `\"unlimited\"`.",
     )
     .default("\"1GiB\""),
+    Key::new(
+        "plugins",
+        plugin::PLUGINS,
+        "Plugins that requests go through, in this order: names, or tables with `use`. A route's own list replaces that of `[defaults]`.",
+    )
+    .default("[]"),
 ];
 
 const TARGET: Shape = Text("an upstream's name, or `host:port`");
@@ -325,6 +359,11 @@ static ROUTE: Table = Table {
         ("set_headers", "request_headers"),
         ("max_body_size", "request_body"),
         ("body_limit", "request_body"),
+        ("plugin", "plugins"),
+        ("middleware", "plugins"),
+        ("middlewares", "plugins"),
+        ("filters", "plugins"),
+        ("chain", "plugins"),
     ],
 };
 
@@ -805,8 +844,8 @@ static ACCESS_LOG: Table = Table {
 };
 
 /// Tables in which a key may belong that was written elsewhere, and what they are called.
-pub(super) fn homes() -> [(&'static str, &'static Table); 9] {
-    [
+pub(super) fn homes() -> impl Iterator<Item = (&'static str, &'static Table)> {
+    let homes = [
         ("a `[[route]]` or `[defaults]`", &ROUTE_DEFAULTS),
         ("a `[[route]]`", &ROUTE),
         ("an `[upstream.NAME]` or `[defaults]`", &UPSTREAM),
@@ -816,7 +855,8 @@ pub(super) fn homes() -> [(&'static str, &'static Table); 9] {
         ("`[admin]`", &ADMIN),
         ("`[access_log]`", &ACCESS_LOG),
         ("the `probe` of an `[upstream.NAME]`", &PROBE),
-    ]
+    ];
+    homes.into_iter().chain(plugin::HOMES)
 }
 
 static ROUTE_DEFAULTS: Table = Table {

@@ -17,8 +17,8 @@ pub use diagnostics::{Code, Diagnostic, Diagnostics, End, Location, Severity};
 pub use load::{DEFAULT, Loaded, Source, for_proxy, load, load_without_secrets};
 pub use parse::Malformed;
 pub use plugin::{
-    Bounds, Component, Failure, Grants, Isolation, Json, Key, KeyMaterial, NamedSecret, Plugin, RateBudget,
-    Reaction, Store, Use, Verifier, VerifierKeys,
+    AUTHENTICATION, BUNDLED, Bounds, Component, Failure, Grants, Isolation, Json, Key, KeyMaterial,
+    NamedSecret, Plugin, RateBudget, Reaction, Store, Use, Verifier, VerifierKeys,
 };
 pub use render::{MASK, render};
 pub use schema::schema;
@@ -31,12 +31,14 @@ mod diagnostics;
 mod excerpt;
 mod fit;
 mod include;
+mod json;
 mod keys;
 mod load;
 mod meaning;
 mod parse;
 mod path;
 mod plugin;
+mod rate;
 mod reading;
 mod render;
 mod schema;

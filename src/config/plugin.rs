@@ -1,10 +1,31 @@
 //! Plugins as configured, and what they may be granted: budgets, verifiers, stores, keys, secrets.
 
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::{Place, Secret};
+
+/// The plugins that are part of this binary.
+pub const BUNDLED: [&str; 12] = [
+    "jwt",
+    "rate-limit",
+    "router",
+    "headers",
+    "api-key",
+    "basic-auth",
+    "cors",
+    "request-id",
+    "ip-allow",
+    "ext-auth",
+    "body-transform",
+    "redirect",
+];
+
+/// Those of [`BUNDLED`] that decide who may pass: [`Use::authentication`] unless said otherwise.
+pub const AUTHENTICATION: [&str; 5] = ["jwt", "api-key", "basic-auth", "ext-auth", "ip-allow"];
 
 /// One `[plugin.NAME]`; also one for every bundled plugin that is used without a table of its own.
 #[derive(Clone, Debug, PartialEq)]
@@ -15,8 +36,8 @@ pub struct Plugin {
     pub source: Component,
     /// What it may use.
     pub grants: Grants,
-    /// Environment variables it sees; none by default.
-    pub env: Vec<(String, String)>,
+    /// Environment variables it sees; none by default. Where a value came from is forgotten, so all may be secret.
+    pub env: Vec<(String, Secret)>,
     /// Pause between two calls of its `tick-hook`. Default 10 s.
     pub tick: Duration,
     /// Where it was declared; for a bundled plugin without a table, where it was first used.
@@ -90,13 +111,31 @@ impl PartialEq for Use {
     }
 }
 
-/// A JSON value that knows where its parts stand.
-#[derive(Clone, Debug)]
+/// A JSON value that knows where its parts stand. Made of a value alone, nothing is known of places.
+#[derive(Clone, Default)]
 pub struct Json {
     /// Always an object.
     pub value: serde_json::Value,
     /// The place of every part, by its JSON Pointer (RFC 6901); the empty one for all of it.
-    pub places: Arc<std::collections::BTreeMap<String, Place>>,
+    pub places: Arc<BTreeMap<String, Place>>,
+    /// Pointers of the texts that may be secret: made of variables, or named like one. They are never shown.
+    pub secrets: Arc<BTreeSet<String>>,
+}
+
+impl From<serde_json::Value> for Json {
+    fn from(value: serde_json::Value) -> Self {
+        Self {
+            value,
+            ..Self::default()
+        }
+    }
+}
+
+/// Without secrets.
+impl fmt::Debug for Json {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.masked(), f)
+    }
 }
 
 impl Json {
@@ -109,6 +148,17 @@ impl Json {
             }
             pointer = &pointer[..pointer.rfind('/')?];
         }
+    }
+
+    /// The value with [`super::MASK`] in the place of every secret.
+    pub fn masked(&self) -> serde_json::Value {
+        let mut value = self.value.clone();
+        for pointer in self.secrets.iter() {
+            if let Some(part) = value.pointer_mut(pointer) {
+                *part = super::MASK.into();
+            }
+        }
+        value
     }
 }
 
@@ -161,6 +211,22 @@ pub struct Failure {
     pub internal: Option<Reaction>,
     /// It said `rejected`. Only [`Reaction::Status`].
     pub rejected: Option<Reaction>,
+}
+
+impl Failure {
+    /// Whether a request may go on that the plugin has not seen to.
+    pub fn opens(&self) -> bool {
+        [
+            self.load,
+            self.trap,
+            self.timeout,
+            self.busy,
+            self.outcome,
+            self.unavailable,
+            self.internal,
+        ]
+        .contains(&Some(Reaction::Open))
+    }
 }
 
 /// What happens instead of a cause's own answer.

@@ -18,6 +18,9 @@ const LARGEST_FILE: u64 = 8 << 20;
 /// No token is larger; something else was named.
 const LARGEST_SECRET: u64 = 64 << 10;
 
+/// A key set has a handful of keys of at most a few KiB each.
+const LARGEST_KEYS: u64 = 1 << 20;
+
 /// What is at hand while a configuration is read.
 pub(super) struct Reading<'a> {
     pub(super) problems: Diagnostics,
@@ -120,21 +123,35 @@ impl<'a> Reading<'a> {
 
     /// What a secret file holds, without the newline at its end.
     pub(super) fn secret_file(&mut self, name: &Text) -> Option<Secret> {
+        let text = self.other_file(name, "secret file", LARGEST_SECRET)?;
+        Some(Secret(text.trim_end_matches(['\r', '\n']).to_owned()))
+    }
+
+    /// What a file of public keys holds.
+    pub(super) fn key_file(&mut self, name: &Text) -> Option<String> {
+        self.other_file(name, "key file", LARGEST_KEYS)
+    }
+
+    /// A file that is not TOML; it is watched like those that are.
+    fn other_file(&mut self, name: &Text, what: &str, limit: u64) -> Option<String> {
         let path = self.path(name);
         let shown = path.display().to_string();
-        let (message, help) = match read(&path, LARGEST_SECRET) {
+        let (message, help) = match read(&path, limit) {
             Ok(text) if text.trim().is_empty() => (
-                format!("the secret file {shown} is empty"),
-                "the file holds the secret alone, as UTF-8 text",
+                format!("the {what} {shown} is empty"),
+                match what {
+                    "secret file" => "the file holds the secret alone, as UTF-8 text",
+                    _ => "the file holds the keys alone",
+                },
             ),
             Ok(text) => {
                 if !self.files.contains(&path) {
                     self.files.push(path);
                 }
-                return Some(Secret(text.trim_end_matches(['\r', '\n']).to_owned()));
+                return Some(text);
             }
             Err(error) => {
-                let message = format!("cannot read the secret file {shown}: {}", reason(&error));
+                let message = format!("cannot read the {what} {shown}: {}", reason(&error));
                 (message, "names are relative to the file that they stand in")
             }
         };

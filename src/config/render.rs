@@ -12,13 +12,15 @@ use super::{
 
 use super::units::{sized, timed};
 
+mod plugin;
+
 /// Stands for every secret.
 pub const MASK: &str = "********";
 
 /// Everything that a configuration means, defaults included, as the file would say it. Secrets are masked:
 /// tokens, and header values that are credentials or come from variables and files.
 pub fn render(config: &Config) -> Value {
-    json!({
+    let mut shown = json!({
         "listener": config.listeners.iter().map(listener).collect::<Vec<_>>(),
         "admin": config.admin.as_ref().map_or_else(|| json!("off"), admin),
         "route": config.routes.iter().map(|it| route(it)).collect::<Vec<_>>(),
@@ -35,7 +37,11 @@ pub fn render(config: &Config) -> Value {
         "timeouts": timeouts(config),
         "limits": limits(config),
         "access_log": access_log(config),
-    })
+    });
+    if let Value::Object(shown) = &mut shown {
+        shown.extend(plugin::tables(config));
+    }
+    shown
 }
 
 /// 16 hex digits over everything that a configuration means.
@@ -64,6 +70,7 @@ pub(super) fn hash(config: &Config) -> String {
             secret(value.as_bytes());
         }
     }
+    plugin::secrets(config).for_each(&mut secret);
     format!("{:016x}", xxhash_rust::xxh3::xxh3_64(text.as_bytes()))
 }
 
@@ -114,6 +121,10 @@ fn route(route: &Route) -> Value {
         if !conditions.is_empty() {
             table.insert(key.into(), json!(conditions));
         }
+    }
+    if !route.chain.is_empty() {
+        let chain = route.chain.iter().map(|used| plugin::used(used));
+        table.insert("plugins".into(), chain.collect());
     }
     match &route.action {
         Action::Forward(action) => forward(action, route, &mut table),

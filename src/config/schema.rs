@@ -48,7 +48,7 @@ fn property(key: &Key) -> Value {
 
 fn value(shape: &Shape) -> Value {
     match shape {
-        Shape::Text(_) => json!({ "type": "string" }),
+        Shape::Text(_) | Shape::Lines(_) => json!({ "type": "string" }),
         Shape::Word(words) => {
             let words: Vec<_> = words
                 .iter()
@@ -67,6 +67,12 @@ fn value(shape: &Shape) -> Value {
         Shape::Size(_) => pattern(r"[0-9]+ *(B|KiB|MiB|GiB|KB|kB|MB|GB)"),
         Shape::List(of) => json!({ "type": "array", "items": value(of) }),
         Shape::Table(known) => table(known),
+        Shape::Open(known) => {
+            let mut schema = table(known);
+            schema["additionalProperties"] = json!({});
+            schema
+        }
+        Shape::Free(_) => json!({ "type": "object" }),
         Shape::Map { of, .. } => json!({ "type": "object", "additionalProperties": value(of) }),
         Shape::Any(shapes) => json!({ "anyOf": shapes.iter().map(value).collect::<Vec<_>>() }),
     }
@@ -98,7 +104,7 @@ mod tests {
                 tree::Value::Whole(number) => json!(number.unwrap()),
                 tree::Value::Fraction(number) => json!(number),
                 tree::Value::Flag(flag) => json!(flag),
-                tree::Value::Date => json!(null),
+                tree::Value::Date(date) => json!(date),
                 tree::Value::List(list) => list.iter().map(json).collect(),
                 tree::Value::Table(entries) => Value::Object(
                     entries
@@ -218,7 +224,7 @@ mod tests {
 
     fn shape_paths(shape: &Shape, path: &str, into: &mut BTreeSet<String>) {
         match shape {
-            Shape::Table(table) => paths(table, path, into),
+            Shape::Table(table) | Shape::Open(table) => paths(table, path, into),
             Shape::List(of) => shape_paths(of, path, into),
             Shape::Map { of, .. } => shape_paths(of, &format!("{path}.*"), into),
             Shape::Any(shapes) => shapes.iter().for_each(|shape| shape_paths(shape, path, into)),

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::diagnostics::At;
-use super::tree::{Key, Text};
+use super::tree::{Key, Node, Text};
 
 /// A value of the right type.
 #[derive(Debug)]
@@ -16,6 +16,8 @@ pub(super) enum What {
     Size(u64),
     List(Vec<Self>),
     Table(Section),
+    /// Of any type: somebody else's to judge.
+    Free(Node),
 }
 
 /// A table whose keys are known.
@@ -127,6 +129,18 @@ impl Section {
             Some(one) => vec![one],
             None => Vec::new(),
         }
+    }
+
+    /// Takes out every value of a key that is not the grammar's, in the order of the file.
+    pub(super) fn free(&mut self) -> Vec<(Key, Node)> {
+        let free = self
+            .entries
+            .extract_if(.., |entry| matches!(entry.value, Some(What::Free(_))))
+            .filter_map(|entry| match entry.value {
+                Some(What::Free(node)) => Some((entry.key, node)),
+                _ => None,
+            });
+        free.collect()
     }
 
     pub(super) fn texts(&mut self, key: &str) -> Vec<Text> {

@@ -8,6 +8,8 @@
 pub(super) enum Shape {
     /// A text; said as "an address, `host:port`".
     Text(&'static str),
+    /// A text that may have several lines.
+    Lines(&'static str),
     /// One of these words, each with its meaning.
     Word(&'static [(&'static str, &'static str)]),
     /// `true` or `false`.
@@ -26,6 +28,10 @@ pub(super) enum Shape {
     List(&'static Self),
     /// Known keys.
     Table(&'static Table),
+    /// Known keys, and any other with any value: those are somebody else's to judge.
+    Open(&'static Table),
+    /// A table with any keys and values: somebody else's to judge.
+    Free(&'static str),
     /// Keys of the user's choice.
     Map { key: &'static str, of: &'static Self },
     /// One of these, told apart by their TOML type.
@@ -105,7 +111,7 @@ impl Shape {
     /// For "expected …".
     pub(super) fn what(&self) -> String {
         match self {
-            Self::Text(what) => (*what).to_owned(),
+            Self::Text(what) | Self::Lines(what) | Self::Free(what) => (*what).to_owned(),
             Self::Word(words) => {
                 let words: Vec<_> = words.iter().map(|(word, _)| format!("`\"{word}\"`")).collect();
                 either(&words)
@@ -117,7 +123,7 @@ impl Shape {
             Self::Time { .. } => "a duration such as `\"15s\"`".to_owned(),
             Self::Size(_) => "a size such as `\"64KiB\"`".to_owned(),
             Self::List(of) => format!("a list (of {})", of.what()),
-            Self::Table(table) => {
+            Self::Table(table) | Self::Open(table) => {
                 let keys: Vec<_> = table
                     .keys()
                     .take(3)

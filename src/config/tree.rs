@@ -24,7 +24,8 @@ pub(super) enum Value {
     Whole(Option<i64>),
     Fraction(f64),
     Flag(bool),
-    Date,
+    /// In the form of RFC 3339.
+    Date(String),
     List(Vec<Node>),
     /// In the order of the file.
     Table(Vec<(Key, Node)>),
@@ -67,6 +68,15 @@ impl Text {
 }
 
 impl Value {
+    /// What a table holds; nothing for what is none.
+    pub(super) fn into_entries(self) -> Vec<(Key, Node)> {
+        if let Self::Table(entries) = self {
+            entries
+        } else {
+            Vec::new()
+        }
+    }
+
     /// For "expected …, found …".
     pub(super) fn kind(&self) -> &'static str {
         match self {
@@ -74,7 +84,7 @@ impl Value {
             Self::Whole(_) => "a whole number",
             Self::Fraction(_) => "a fraction",
             Self::Flag(_) => "a boolean",
-            Self::Date => "a date",
+            Self::Date(_) => "a date",
             Self::List(_) => "a list",
             Self::Table(_) => "a table",
         }
@@ -197,7 +207,7 @@ impl Builder<'_> {
             }
             DeValue::Float(number) => Value::Fraction(number.as_str().parse().unwrap_or(f64::NAN)),
             DeValue::Boolean(flag) => Value::Flag(*flag),
-            DeValue::Datetime(_) => Value::Date,
+            DeValue::Datetime(date) => Value::Date(date.to_string()),
             DeValue::Array(list) => Value::List(
                 list.iter()
                     .map(|item| self.node(item.get_ref(), item.span()))

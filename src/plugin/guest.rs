@@ -94,7 +94,7 @@ impl Guest {
             .allow_tcp(false)
             .allow_udp(false);
         for (name, value) in &binding.plugin.env {
-            wasi.env(name, value);
+            wasi.env(name, &value.0);
         }
         let mut table = ResourceTable::new();
         table.set_max_capacity(RESOURCES);

@@ -13,12 +13,17 @@ use super::{Action, Config, Limits, Route, Upstream, defaults, render};
 
 mod edits;
 mod matching;
+mod material;
+mod names;
+mod plugin;
+mod powers;
 mod redirect;
 mod rewrite;
 mod route;
 mod settings;
 mod tuning;
 mod upstream;
+mod verifier;
 
 /// What routes take when they do not say.
 #[derive(Clone, Copy, Debug)]
@@ -47,25 +52,33 @@ impl RouteTuning {
 /// The meaning of all documents, the main one first, and where its routes stand.
 pub(super) fn config(documents: Vec<Section>, reading: &mut Reading<'_>) -> (Config, Vec<At>) {
     let mut documents = documents;
-    let (mut config, tuning, pattern) = match documents.first_mut() {
+    let (mut config, defaults) = match documents.first_mut() {
         Some(main) => settings(main, reading),
         None => return (empty(), Vec::new()),
     };
     let main_at = documents[0].at;
-    let mut upstreams = upstream::Set::new(pattern);
-    let mut routes = route::Set::new(tuning);
+    let mut upstreams = upstream::Set::new(defaults.upstream);
+    let mut powers = powers::Powers::new();
+    let mut plugins = plugin::Set::new();
     let mut said = false;
     for document in &mut documents {
         said |= document.has("route");
         if let Some(tables) = document.section("upstream") {
             upstreams.read(tables, reading);
         }
+        powers.read(document, reading);
     }
+    for document in &mut documents {
+        plugins.read(document, &mut upstreams, &powers.names, reading);
+    }
+    let mut rest = defaults.rest;
+    let chain = rest.as_mut().and_then(|section| plugins.chain(section, reading));
+    let mut routes = route::Set::new(defaults.route, chain.unwrap_or_default());
     for document in documents {
         let mut document = document;
         for table in document.list("route") {
             if let What::Table(table) = table {
-                routes.read(table, &mut upstreams, reading);
+                routes.read(table, &mut upstreams, &mut plugins, reading);
             }
         }
     }
@@ -76,7 +89,10 @@ pub(super) fn config(documents: Vec<Section>, reading: &mut Reading<'_>) -> (Con
             .help("add `[[route]]` with `path = \"/\"` and `to = \"app:12345\"`");
     }
     let (routes, places) = routes.finish();
-    config.upstreams = upstreams.finish(&routes, reading);
+    let any = plugins.may_name_any_upstream();
+    config.plugins = plugins.finish(&upstreams.names(), &mut powers.names, reading);
+    powers.finish(&mut config, reading);
+    config.upstreams = upstreams.finish(&routes, any, reading);
     config.routes = routes;
     config.files = std::mem::take(&mut reading.files);
     config.folders = std::mem::take(&mut reading.folders);
@@ -84,8 +100,16 @@ pub(super) fn config(documents: Vec<Section>, reading: &mut Reading<'_>) -> (Con
     (config, places)
 }
 
-/// Everything of the main file but routes and upstreams.
-fn settings(main: &mut Section, reading: &mut Reading<'_>) -> (Config, RouteTuning, Upstream) {
+/// What routes and upstreams take when they do not say.
+struct Defaults {
+    route: RouteTuning,
+    upstream: Upstream,
+    /// `[defaults]` itself: its plugins are understood when all of them are known.
+    rest: Option<Section>,
+}
+
+/// Everything of the main file but routes, upstreams and plugins.
+fn settings(main: &mut Section, reading: &mut Reading<'_>) -> (Config, Defaults) {
     let mut config = empty();
     config.listeners = settings::listeners(main, reading);
     config.admin = settings::admin(main, &config.listeners, reading);
@@ -98,19 +122,27 @@ fn settings(main: &mut Section, reading: &mut Reading<'_>) -> (Config, RouteTuni
         at
     });
     config.access_log = settings::access_log(main, reading);
+    config.state = settings::state(main, reading);
+    config.server_timing = main.flag("server_timing").unwrap_or(false);
     let mut tuning = RouteTuning::new(&config.limits);
     let mut pattern = upstream::pattern();
-    if let Some(mut defaults) = main.section("defaults") {
+    let mut rest = main.section("defaults");
+    if let Some(defaults) = &mut rest {
         if let (Some(at), true) = (limit.flatten(), defaults.has("request_body")) {
             reading
                 .problems
                 .error(Code::Conflict, at, "`request_body` is in `[defaults]` too")
                 .help("say it once: both mean the bound of routes that have none of their own");
         }
-        tuning.tune(&mut defaults);
-        tuning::tune(&mut pattern, &mut defaults, reading);
+        tuning.tune(defaults);
+        tuning::tune(&mut pattern, defaults, reading);
     }
-    (config, tuning, pattern)
+    let defaults = Defaults {
+        route: tuning,
+        upstream: pattern,
+        rest,
+    };
+    (config, defaults)
 }
 
 /// The configuration of `gatewit proxy`.

@@ -7,25 +7,28 @@ use std::sync::Arc;
 use http::HeaderValue;
 
 use super::edits::{Direction, edits};
-use super::{RouteTuning, Routes, choices, matching, redirect, rewrite, upstream};
+use super::{RouteTuning, Routes, choices, matching, plugin, redirect, rewrite, upstream};
 use crate::config::diagnostics::{At, Code};
 use crate::config::reading::Reading;
 use crate::config::section::Section;
 use crate::config::tree::Text;
-use crate::config::{Action, Authority, Forward, Host, PathPattern, Rewrite, Route, Target};
+use crate::config::{Action, Authority, Forward, Host, PathPattern, Rewrite, Route, Target, Use};
 
 /// The routes so far.
 pub(super) struct Set {
     tuning: RouteTuning,
+    /// What requests of routes go through that do not say.
+    chain: Vec<Arc<Use>>,
     routes: Vec<(Route, At)>,
     /// Given names, and where they stand as `file:line`.
     names: HashMap<String, String>,
 }
 
 impl Set {
-    pub(super) fn new(tuning: RouteTuning) -> Self {
+    pub(super) fn new(tuning: RouteTuning, chain: Vec<Arc<Use>>) -> Self {
         Self {
             tuning,
+            chain,
             routes: Vec::new(),
             names: HashMap::new(),
         }
@@ -36,6 +39,7 @@ impl Set {
         &mut self,
         mut table: Section,
         upstreams: &mut upstream::Set,
+        plugins: &mut plugin::Set,
         reading: &mut Reading<'_>,
     ) {
         let at = table.at;
@@ -46,6 +50,7 @@ impl Set {
         let methods = matching::methods(&mut table, reading);
         let headers = matching::headers(&mut table, reading);
         let query = matching::query(&mut table, reading);
+        let chain = plugins.chain(&mut table, reading);
         // A wrong path has been told; against any other its captures and prefixes would be wrong too.
         let Some(path) = path else {
             let _ = forward_targets(&mut table, upstreams, reading);
@@ -62,7 +67,7 @@ impl Set {
             methods,
             headers,
             query,
-            chain: Vec::new(),
+            chain: chain.unwrap_or_else(|| self.chain.clone()),
             action,
             request_headers: edits(table.section("request_headers"), Direction::Request, reading),
             response_headers: edits(table.section("response_headers"), Direction::Response, reading),

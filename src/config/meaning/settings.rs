@@ -1,6 +1,7 @@
 //! What concerns the gateway as a whole: listeners, admin, DNS, trust, limits, the access log.
 
 use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
 
 use http::HeaderName;
 use ipnet::IpNet;
@@ -281,6 +282,29 @@ fn logged_header(text: &Text, reading: &mut Reading<'_>) -> Option<HeaderName> {
         return reading.invalid(text.at, message, "leave it out");
     }
     Some(name)
+}
+
+/// `state`, else where systemd and the XDG base directory specification put it, else nowhere.
+pub(super) fn state(main: &mut Section, reading: &mut Reading<'_>) -> Option<PathBuf> {
+    if let Some(folder) = main.text("state") {
+        if folder.value.trim().is_empty() {
+            return reading.invalid(
+                folder.at,
+                "the folder has no name",
+                "leave `state` out for the usual one",
+            );
+        }
+        return Some(reading.path(&folder));
+    }
+    let folder = |name: &str| {
+        let value = (reading.environment)(name)?.into_string().ok()?;
+        // systemd names several, separated by colons; the first is as good as any. Others must be absolute.
+        let first = PathBuf::from(value.split(':').next()?);
+        first.is_absolute().then_some(first)
+    };
+    folder("STATE_DIRECTORY")
+        .or_else(|| Some(folder("XDG_STATE_HOME")?.join("gatewit")))
+        .or_else(|| Some(folder("HOME")?.join(".local/state/gatewit")))
 }
 
 /// A count that the grammar has bounded.

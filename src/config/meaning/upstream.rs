@@ -22,6 +22,8 @@ pub(super) struct Set {
     names: HashSet<String>,
     /// Declared with a problem: known, but without a meaning.
     broken: HashSet<String>,
+    /// Plugins may use these.
+    granted: HashSet<String>,
 }
 
 /// All defaults and no source.
@@ -44,6 +46,7 @@ impl Set {
             upstreams: Vec::new(),
             names: HashSet::new(),
             broken: HashSet::new(),
+            granted: HashSet::new(),
         }
     }
 
@@ -90,6 +93,18 @@ impl Set {
 
     /// The name of the upstream that a `to` means; `host:port` needs no declaration.
     pub(super) fn resolve(&mut self, to: &Text, reading: &mut Reading<'_>) -> Option<String> {
+        self.resolve_with("to = ", to, reading)
+    }
+
+    /// The same for a plugin's grant.
+    pub(super) fn granted(&mut self, name: &Text, reading: &mut Reading<'_>) -> Option<String> {
+        let name = self.resolve_with("", name, reading)?;
+        self.granted.insert(name.clone());
+        Some(name)
+    }
+
+    /// `key` is how an example begins.
+    fn resolve_with(&mut self, key: &str, to: &Text, reading: &mut Reading<'_>) -> Option<String> {
         let authority = to.value.parse::<Authority>();
         let name = authority
             .as_ref()
@@ -112,13 +127,13 @@ impl Set {
                 reading.parsed(to, Err(wrong), "an upstream or `host:port`")
             }
             Err(_) => {
-                self.unknown(to, reading);
+                self.unknown(key, to, reading);
                 None
             }
         }
     }
 
-    fn unknown(&self, to: &Text, reading: &mut Reading<'_>) {
+    fn unknown(&self, key: &str, to: &Text, reading: &mut Reading<'_>) {
         let declared: Vec<_> = self
             .upstreams
             .iter()
@@ -141,13 +156,18 @@ impl Set {
         match suggest::nearest(name, declared.iter().copied()) {
             Some(near) => problem.label(format!("did you mean `{near}`?")),
             None => problem.help(format!(
-                "add the port: `to = \"{name}:PORT\"`, or declare `[upstream.{name}]`"
+                "add the port: `{key}\"{name}:PORT\"`, or declare `[upstream.{name}]`"
             )),
         };
     }
 
-    /// All upstreams, after a warning for each that nothing uses.
-    pub(super) fn finish(self, routes: &Routes, reading: &mut Reading<'_>) -> Vec<Arc<Upstream>> {
+    /// The names of all of them.
+    pub(super) fn names(&self) -> Vec<String> {
+        self.upstreams.iter().map(|(it, _)| it.name.clone()).collect()
+    }
+
+    /// All upstreams, after a warning for each that nothing uses. Where plugins may name `any`, nobody knows that.
+    pub(super) fn finish(self, routes: &Routes, any: bool, reading: &mut Reading<'_>) -> Vec<Arc<Upstream>> {
         let mut weights: HashMap<&str, u32> = HashMap::new();
         for target in routes.iter().flat_map(|route| targets(route)) {
             let weight = weights.entry(&target.upstream).or_default();
@@ -155,6 +175,9 @@ impl Set {
         }
         for (upstream, at) in &self.upstreams {
             let Some(at) = *at else { continue };
+            if any || self.granted.contains(&upstream.name) {
+                continue;
+            }
             let weight = weights.get(upstream.name.as_str());
             if weight.is_none() {
                 let message = format!("no route leads to the upstream `{}`", upstream.name);
