@@ -6,7 +6,9 @@ pub(crate) mod binary;
 pub(crate) mod client;
 pub(crate) mod dns;
 pub(crate) mod gateway;
+pub(crate) mod keys;
 pub(crate) mod origin;
+pub(crate) mod tls;
 
 pub(crate) use client::{Broken, Client, Response, exchange};
 pub(crate) use gateway::{Gateway, gateway};
