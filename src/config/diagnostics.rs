@@ -4,12 +4,14 @@
 
 use std::collections::HashSet;
 use std::fmt;
+use std::sync::Arc;
 
 use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
 use serde::Serialize;
 use serde::ser::SerializeMap;
 
 use super::excerpt::Text;
+use super::{Config, Place};
 
 /// How bad it is.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd, Serialize)]
@@ -51,6 +53,8 @@ pub enum Code {
     Unused,
     /// A secret in plain sight.
     Exposed,
+    /// A plugin that cannot be loaded, or that refuses its configuration.
+    Plugin,
 }
 
 /// One problem. Its texts never hold a secret.
@@ -106,7 +110,7 @@ pub(super) struct At {
 #[derive(Clone, Debug, Default)]
 pub struct Diagnostics {
     list: Vec<Diagnostic>,
-    texts: Vec<Text>,
+    texts: Vec<Arc<Text>>,
     /// Whether what the machine lacks, but another may have, is only warned about.
     lenient: bool,
 }
@@ -120,6 +124,50 @@ impl Diagnostics {
         let mut this = Self::default();
         this.error(code, None, message);
         this
+    }
+
+    /// One error that was found when reading was over, shown at a place of the configuration as it was read: what has
+    /// happened to the file since does not matter. Several are collected with [`Diagnostics::extend`].
+    pub fn at(
+        code: Code,
+        place: &Place,
+        config: &Config,
+        message: impl Into<String>,
+        help: Option<String>,
+    ) -> Self {
+        let mut this = Self::default();
+        let text = config.texts.of(place);
+        let at = text.map(|text| {
+            this.texts.push(text);
+            At {
+                text: 0,
+                start: place.span.start,
+                end: place.span.end,
+            }
+        });
+        this.error(code, at, message).help = help;
+        this
+    }
+
+    /// Adds all problems of another list, and puts them in order.
+    pub fn extend(&mut self, other: Self) {
+        let indices: Vec<_> = other.texts.into_iter().map(|text| self.keep(text)).collect();
+        self.list.extend(other.list.into_iter().map(|mut problem| {
+            if let Some(place) = &mut problem.place {
+                place.at.text = indices[place.at.text];
+            }
+            problem
+        }));
+        self.sort();
+    }
+
+    /// The index of a text that may be known already.
+    fn keep(&mut self, text: Arc<Text>) -> usize {
+        let known = self.texts.iter().position(|known| Arc::ptr_eq(known, &text));
+        known.unwrap_or_else(|| {
+            self.texts.push(text);
+            self.texts.len() - 1
+        })
     }
 
     /// The problems in their order.
@@ -187,14 +235,14 @@ impl Diagnostics {
 
     /// Keeps a text; what it returns goes into [`At::text`].
     pub(super) fn open(&mut self, name: impl Into<String>, text: &str) -> usize {
-        self.texts.push(Text::new(name.into(), text));
+        self.texts.push(Arc::new(Text::new(name.into(), text)));
         self.texts.len() - 1
     }
 
     /// Never shows these bytes: a secret stands there.
     pub(super) fn hide(&mut self, at: At) {
         if let Some(text) = self.texts.get_mut(at.text) {
-            text.hide(at.start..at.end);
+            Arc::make_mut(text).hide(at.start..at.end);
         }
     }
 
@@ -248,6 +296,11 @@ impl Diagnostics {
         });
         let last = self.list.len() - 1;
         &mut self.list[last]
+    }
+
+    /// All texts, in the order in which they were opened.
+    pub(super) fn texts(&self) -> &[Arc<Text>] {
+        &self.texts
     }
 
     /// Where a range is, for people.
@@ -368,5 +421,71 @@ impl<'a> IntoIterator for &'a Diagnostics {
 
     fn into_iter(self) -> Self::IntoIter {
         self.iter()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test that fails may panic")]
+
+    use super::super::{Source, load};
+    use super::*;
+
+    const TEXT: &str = "[[route]]\nto = 'app:80'\n\
+                        plugins = [{ use = 'cors', origins = ['*'], password = 'hunter2' }, 'router']\n";
+
+    #[test]
+    fn what_is_found_later_is_shown_where_it_stands() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("gatewit.toml");
+        std::fs::write(&file, TEXT).unwrap();
+        let config = load(Source::File(file.clone())).unwrap().config;
+        std::fs::write(&file, "something else").unwrap();
+        let used = &config.routes[0].chain[0];
+        let place = used.config.place("/origins/0").unwrap();
+        let mut problems = Diagnostics::at(
+            Code::Plugin,
+            &config.routes[0].chain[1].place,
+            &config,
+            "no rules",
+            None,
+        );
+        let help = Some("write `https://…`".to_owned());
+        problems.extend(Diagnostics::at(
+            Code::Plugin,
+            place,
+            &config,
+            "not an origin",
+            help,
+        ));
+        let column = TEXT.lines().last().unwrap().find("'*'").unwrap() + 1;
+        let expected = format!(
+            "error: not an origin\n --> {}:3:{column}\n  |\n\
+             3 | plugins = [{{ use = 'cors', origins = ['*'], password = ********* }}, 'router']\n  \
+             |                                       ^^^\n  |\n  = help: write `https://…`\n\n",
+            file.display()
+        );
+        let shown = problems.render(false);
+        assert!(shown.starts_with(&expected), "{shown}\nis not\n{expected}");
+        assert!(
+            shown.contains("error: no rules") && !shown.contains("hunter2"),
+            "{shown}"
+        );
+        assert_eq!(problems.len(), 2);
+    }
+
+    #[test]
+    fn what_has_no_place_is_told_without_one() {
+        let config = load(Source::Embedded).unwrap().config;
+        let problems = Diagnostics::at(Code::Plugin, &Place::default(), &config, "it is so", None);
+        assert_eq!(problems.render(false), "error: it is so\n\n");
+        let text = Source::Text {
+            name: "memory".to_owned(),
+            text: TEXT.to_owned(),
+        };
+        let config = load(text).unwrap().config;
+        let place = &config.routes[0].chain[1].place;
+        let problems = Diagnostics::at(Code::Plugin, place, &config, "it is so", None);
+        assert!(problems.render(false).contains("memory:3:69"), "{problems}");
     }
 }

@@ -1,9 +1,38 @@
 //! A text that was read, kept for showing the lines that problems are in. Secrets in it are never shown.
 
+use std::fmt;
 use std::ops::Range;
+use std::sync::Arc;
 
+use super::Place;
 use super::diagnostics::At;
 use super::variables::sensitive;
+
+/// The texts of a configuration, each with the index of its file; kept for problems that are found later.
+#[derive(Clone, Default)]
+pub(super) struct Texts(Arc<[(Option<usize>, Arc<Text>)]>);
+
+impl Texts {
+    pub(super) fn new(texts: impl Iterator<Item = (Option<usize>, Arc<Text>)>) -> Self {
+        Self(texts.collect())
+    }
+
+    /// The text that a place is in; `None` for one that is nowhere.
+    pub(super) fn of(&self, place: &Place) -> Option<Arc<Text>> {
+        let known = self
+            .0
+            .iter()
+            .find(|(file, _)| *file == place.file && place.line > 0);
+        known.map(|(_, text)| text.clone())
+    }
+}
+
+/// Secrets may stand there.
+impl fmt::Debug for Texts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} texts", self.0.len())
+    }
+}
 
 /// A text that was read.
 #[derive(Clone, Debug)]

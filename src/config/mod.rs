@@ -93,6 +93,8 @@ pub struct Config {
     pub folders: Vec<PathBuf>,
     /// 16 hex digits over everything that was said (secrets included, irreversibly).
     pub hash: String,
+    /// What was read, for showing the lines that [`Diagnostics::at`] is about.
+    texts: excerpt::Texts,
 }
 
 /// One address that accepts requests.

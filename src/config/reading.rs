@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use super::diagnostics::{At, Code, Diagnostics};
+use super::excerpt::Texts;
 use super::parse::Malformed;
 use super::section::Section;
 use super::tree::Text;
@@ -67,6 +68,12 @@ impl<'a> Reading<'a> {
         });
         self.files.push(path.to_owned());
         self.problems.open(path.display().to_string(), text)
+    }
+
+    /// All texts so far.
+    pub(super) fn texts(&self) -> Texts {
+        let files = self.origins.iter().map(|origin| origin.file);
+        Texts::new(files.zip(self.problems.texts().iter().cloned()))
     }
 
     /// A file name in the configuration, relative to the file that names it.

@@ -94,6 +94,7 @@ pub(super) fn config(documents: Vec<Section>, reading: &mut Reading<'_>) -> (Con
     powers.finish(&mut config, reading);
     config.upstreams = upstreams.finish(&routes, any, reading);
     config.routes = routes;
+    config.texts = reading.texts();
     config.files = std::mem::take(&mut reading.files);
     config.folders = std::mem::take(&mut reading.folders);
     config.hash = render::hash(&config);
@@ -196,6 +197,7 @@ fn empty() -> Config {
         files: Vec::new(),
         folders: Vec::new(),
         hash: String::new(),
+        texts: super::excerpt::Texts::default(),
     }
 }
 
