@@ -301,8 +301,10 @@ fn what_may_not_fail_does_not() {
         for refused in REFUSED.iter().filter(|refused| source.code.contains(**refused)) {
             wrong.add(source, format!("`{refused}`"));
         }
-        let unsafe_code = mentions(&source.code, "unsafe").any(|rest| rest.starts_with(' '));
-        if unsafe_code {
+        // Compiled code can only be believed: once, where its folder is guarded.
+        let allowed = usize::from(source.path == "plugin/cache.rs");
+        let unsafe_code = mentions(&source.code, "unsafe").filter(|rest| rest.starts_with(' '));
+        if unsafe_code.count() != allowed {
             wrong.add(source, "`unsafe`");
         }
     }

@@ -3,6 +3,7 @@
 
 use std::io;
 use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 
@@ -19,7 +20,14 @@ const LINE: usize = 4 << 10;
 
 /// What was written, shared by both streams.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Console(Arc<Mutex<Written>>);
+pub(super) struct Console(Arc<Shared>);
+
+#[derive(Debug, Default)]
+struct Shared {
+    /// Asked after every call: no lock for a plugin that is silent.
+    any: AtomicBool,
+    written: Mutex<Written>,
+}
 
 #[derive(Debug, Default)]
 struct Written {
@@ -31,12 +39,10 @@ impl Console {
     /// Takes what was written since the last time, one piece per line that is not blank, and the number of bytes that
     /// were not kept.
     pub(super) fn drain(&self) -> Option<(Vec<String>, u64)> {
-        let mut written = self.lock();
-        if written.bytes.is_empty() && written.lost == 0 {
+        if !self.0.any.swap(false, Relaxed) {
             return None;
         }
-        let Written { bytes, lost } = std::mem::take(&mut *written);
-        drop(written);
+        let Written { bytes, lost } = std::mem::take(&mut *self.lock());
         let lines = bytes.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii_end);
         let lines = lines.filter(|line| !line.is_empty());
         let lines = lines.map(|line| String::from_utf8_lossy(&line[..line.len().min(LINE)]).into_owned());
@@ -48,10 +54,11 @@ impl Console {
         let kept = bytes.len().min(MOST.saturating_sub(written.bytes.len()));
         written.bytes.extend_from_slice(&bytes[..kept]);
         written.lost += (bytes.len() - kept) as u64;
+        self.0.any.store(true, Relaxed);
     }
 
     fn lock(&self) -> MutexGuard<'_, Written> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.written.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -12,6 +12,7 @@ use super::bindings::gatewit::plugin::types;
 use super::console::Console;
 use super::powers::{Lines, Powers};
 use super::scene::Scene;
+use super::stats::Stats;
 use crate::config;
 
 /// Resources of WASI that an instance may hold at once: streams, pollables, errors.
@@ -38,10 +39,14 @@ pub(super) struct Binding {
     pub(super) plugin: Arc<config::Plugin>,
     /// Its configuration and bounds.
     pub(super) used: Arc<config::Use>,
+    /// The configuration as the plugin is given it.
+    pub(super) config: String,
     /// What the gateway has to lend. What of it is lent says [`config::Plugin::grants`].
     pub(super) powers: Arc<Powers>,
     /// Log lines, counted over all workers.
     pub(super) lines: Lines,
+    /// What it has cost.
+    pub(super) stats: Stats,
 }
 
 /// The data of one instance's store.
@@ -112,6 +117,27 @@ impl Guest {
             binding: binding.clone(),
             wasi: wasi.build(),
             table,
+        }
+    }
+
+    /// Writes what it wrote to stdout and stderr into the log, in the name of the exchange.
+    pub(super) fn print(&self) {
+        let Some((lines, lost)) = self.console.drain() else {
+            return;
+        };
+        let plugin = self.binding.plugin.name.as_str();
+        let scene = self.scene.as_ref();
+        let route = scene.map(|scene| scene.route.name.as_str());
+        let request_id = scene.map(|scene| String::from_utf8_lossy(scene.id.as_bytes()));
+        let request_id = request_id.as_deref();
+        for line in lines {
+            if let Some(suppressed) = self.binding.lines.admit() {
+                let line = line.escape_debug();
+                tracing::info!(target: "gatewit::plugin", plugin, route, request_id, suppressed, "{line}");
+            }
+        }
+        if lost > 0 && self.binding.lines.admit().is_some() {
+            tracing::info!(target: "gatewit::plugin", plugin, route, request_id, lost, "output was cut");
         }
     }
 

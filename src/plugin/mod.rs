@@ -5,25 +5,50 @@
 //! here it gets a [`Cause`]. Only this folder names wasmtime.
 
 mod bindings;
+mod bound;
 pub mod bundled;
+mod cache;
 mod console;
+pub mod contract;
 pub mod digest;
+mod engine;
 pub mod failure;
 mod fields;
+mod generation;
 mod guest;
+mod hooks;
 mod host;
+mod instance;
+mod instances;
+mod link;
 mod memory;
+mod outcome;
 mod overlay;
+mod pool;
 mod powers;
+mod quarantine;
 pub mod scene;
 pub mod schema;
+mod stats;
 pub mod store;
+mod stream;
 
+pub use bound::{Bound, ConfigProblem};
 pub use digest::Digest;
+pub use engine::{Engine, EngineError};
 pub use failure::{Cause, Failed};
 pub use fields::{Fields, Side, is_owned};
+pub use generation::{Generation, Info, LoadError, Timings};
+pub use hooks::{Hook, Hooks};
+pub use instances::Instances;
 pub use memory::{Attribute, Memory};
+pub use outcome::{
+    BodyOutcome, ChunkOutcome, Direction, LocalResponse, Pick, RequestOutcome, ResponseOutcome, Routing,
+    Summary,
+};
 pub use overlay::{EditError, Overlay, Phase};
 pub use powers::Powers;
 pub use scene::Scene;
+pub use stats::{Calls, Stats};
 pub use store::Store;
+pub use stream::Stream;

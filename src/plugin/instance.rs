@@ -1,0 +1,274 @@
+//! One instance in a store of its own, and calls into it with bounds on CPU time and time. Whoever gets a [`Cause`] from
+//! here that the plugin did not say itself throws the instance away: its store is of no use any more.
+
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+
+use tokio::time::{Sleep, sleep_until};
+use wasmtime::component::Instance as Component;
+use wasmtime::{PoolConcurrencyLimitError, Store, Trap, UpdateDeadline, WasmBacktrace};
+use wasmtime_wasi::I32Exit;
+
+use super::bindings::exports::gatewit::plugin::lifecycle;
+use super::engine::TICK;
+use super::failure::Cause;
+use super::generation::Code;
+use super::guest::{Binding, Guest, Meter};
+use super::hooks::Functions;
+use crate::config::Bounds;
+
+/// Bytes that one call may hand to the host, beside the bodies it may have.
+const HANDED: usize = 4 << 20;
+
+/// What a new instance may take until it is configured, at least.
+const BIRTH: Budget = Budget {
+    cpu: Duration::from_millis(100),
+    time: Duration::from_secs(1),
+};
+
+/// Bounds of one call.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Budget {
+    /// In ticks of 1 ms.
+    pub(super) cpu: Duration,
+    /// Waiting included.
+    pub(super) time: Duration,
+}
+
+/// Why there is no instance.
+#[derive(Debug)]
+pub(super) enum Stillborn {
+    /// It failed.
+    Cause(Cause),
+    /// It refuses its configuration.
+    Refused(Vec<lifecycle::ConfigProblem>),
+}
+
+/// See the module.
+pub(super) struct Instance {
+    store: Store<Guest>,
+    functions: Functions,
+    meter: Arc<Meter>,
+    /// Hooks called so far.
+    pub(super) calls: u64,
+    /// Memory after the first call: what it needs anyway.
+    settled: usize,
+    counted: usize,
+}
+
+/// Its CPU time is over.
+#[derive(Debug, thiserror::Error)]
+#[error("its CPU time is over")]
+struct Spent;
+
+impl Budget {
+    /// Of a call of a hook.
+    pub(super) fn of(bounds: &Bounds) -> Self {
+        Self {
+            cpu: bounds.cpu,
+            time: bounds.time,
+        }
+    }
+
+    /// Of making an instance and configuring it.
+    pub(super) fn birth(bounds: &Bounds) -> Self {
+        Self {
+            cpu: BIRTH.cpu.max(bounds.cpu * 10),
+            time: BIRTH.time.max(bounds.time),
+        }
+    }
+
+    fn ticks(self) -> u64 {
+        // The first tick comes early.
+        u64::try_from(self.cpu.div_duration_f64(TICK).ceil() as u128)
+            .unwrap_or(u64::MAX)
+            .saturating_add(1)
+    }
+}
+
+impl Instance {
+    /// A new one, not configured.
+    pub(super) async fn new(code: &Code, binding: &Arc<Binding>, budget: Budget) -> Result<Self, Cause> {
+        let guest = Guest::new(binding);
+        let meter = guest.meter.clone();
+        let mut store = Store::new(code.pre.engine(), guest);
+        let bounds = &binding.used.bounds;
+        let body = usize::try_from(bounds.response_body.max(bounds.request_body)).unwrap_or(usize::MAX);
+        store.set_hostcall_fuel(HANDED.saturating_add(body));
+        store.limiter(|guest| &mut guest.extent);
+        store.epoch_deadline_callback(|mut store| match store.data_mut().tick() {
+            true => Ok(UpdateDeadline::Yield(1)),
+            false => Err(Spent.into()),
+        });
+        arm(&mut store, budget);
+        let made = code.pre.instantiate_async(&mut store);
+        let instance: Component = match within(&meter, Instant::now() + budget.time, made).await {
+            Some(Ok(instance)) => instance,
+            Some(Err(error)) => return Err(explain(&error, &store)),
+            None => return Err(Cause::Time),
+        };
+        let functions = code.indices.load(&mut store, &instance);
+        let functions = functions.map_err(|(interface, error)| {
+            Cause::Outcome(format!(
+                "its {interface} is not as expected: {}",
+                error.root_cause()
+            ))
+        })?;
+        binding.stats.born();
+        let mut instance = Self {
+            store,
+            functions,
+            meter,
+            calls: 0,
+            settled: 0,
+            counted: 0,
+        };
+        instance.weigh();
+        Ok(instance)
+    }
+
+    /// A new one for a use, configured.
+    pub(super) async fn configured(code: &Code, binding: &Arc<Binding>) -> Result<Box<Self>, Stillborn> {
+        let budget = Budget::birth(&binding.used.bounds);
+        let mut instance = Self::new(code, binding, budget).await.map_err(Stillborn::Cause)?;
+        let given = lifecycle::Binding {
+            id: binding.id.clone(),
+            config: binding.config.clone(),
+        };
+        let said = instance
+            .run(budget, Instant::now(), async |store, functions| {
+                functions.lifecycle.call_configure(store, &given).await
+            })
+            .await;
+        match said {
+            Ok(Ok(())) => Ok(Box::new(instance)),
+            Ok(Err(problems)) => Err(Stillborn::Refused(problems)),
+            Err(cause) => Err(Stillborn::Cause(cause)),
+        }
+    }
+
+    /// What the plugin says of itself.
+    pub(super) async fn describe(&mut self, budget: Budget) -> Result<lifecycle::PluginInfo, Cause> {
+        self.run(budget, Instant::now(), async |store, functions| {
+            functions.lifecycle.call_describe(store).await
+        })
+        .await
+    }
+
+    /// One call, with bounds counted from `began`.
+    pub(super) async fn run<T>(
+        &mut self,
+        budget: Budget,
+        began: Instant,
+        call: impl AsyncFnOnce(&mut Store<Guest>, &Functions) -> wasmtime::Result<T>,
+    ) -> Result<T, Cause> {
+        let Self {
+            store,
+            functions,
+            meter,
+            ..
+        } = self;
+        arm(store, budget);
+        match within(meter, began + budget.time, call(store, functions)).await {
+            Some(Ok(said)) => Ok(said),
+            Some(Err(error)) => Err(explain(&error, store)),
+            None => Err(Cause::Time),
+        }
+    }
+
+    /// What its host functions see.
+    pub(super) fn guest(&mut self) -> &mut Guest {
+        self.store.data_mut()
+    }
+
+    /// Whether it may serve once more after a call that ended well.
+    pub(super) fn is_fit(&mut self) -> bool {
+        self.calls += 1;
+        self.weigh();
+        if self.calls == 1 {
+            self.settled = self.counted;
+        }
+        let bounds = &self.store.data().binding.used.bounds;
+        // Above three quarters of its limit, if it was not so from the beginning.
+        let swollen = self.counted > self.settled && self.counted as u64 > bounds.memory / 4 * 3;
+        self.calls < bounds.calls && !swollen
+    }
+
+    fn weigh(&mut self) {
+        let guest = self.store.data();
+        if guest.extent.memory != self.counted {
+            guest.binding.stats.resized(self.counted, guest.extent.memory);
+            self.counted = guest.extent.memory;
+        }
+    }
+}
+
+impl Drop for Instance {
+    fn drop(&mut self) {
+        self.store.data().binding.stats.died(self.counted);
+    }
+}
+
+fn arm(store: &mut Store<Guest>, budget: Budget) {
+    store.set_epoch_deadline(1);
+    let guest = store.data_mut();
+    guest.calls = 0;
+    guest.extent.ticks = budget.ticks();
+    guest.meter.waited.store(false, Relaxed);
+    guest.meter.yielded.store(false, Relaxed);
+}
+
+/// `None` when it took too long. There is no timer as long as the guest neither waits nor runs for more than a tick.
+async fn within<T>(meter: &Meter, until: Instant, call: impl Future<Output = T>) -> Option<T> {
+    let mut call = pin!(call);
+    let mut timer: Pin<&mut Option<Sleep>> = pin!(None);
+    std::future::poll_fn(|context: &mut Context<'_>| {
+        if let Poll::Ready(said) = call.as_mut().poll(context) {
+            return Poll::Ready(Some(said));
+        }
+        if !meter.yielded.swap(false, Relaxed) {
+            meter.waited.store(true, Relaxed);
+        }
+        if timer.is_none() {
+            timer.set(Some(sleep_until(until.into())));
+        }
+        match timer.as_mut().as_pin_mut() {
+            Some(timer) => timer.poll(context).map(|()| None),
+            None => Poll::Pending,
+        }
+    })
+    .await
+}
+
+fn explain(error: &wasmtime::Error, store: &Store<Guest>) -> Cause {
+    if error.is::<Spent>() {
+        return Cause::Cpu;
+    }
+    if error.is::<PoolConcurrencyLimitError>() {
+        return Cause::Busy;
+    }
+    if let Some(exit) = error.downcast_ref::<I32Exit>() {
+        return Cause::Trap(format!("it exited with status {}", exit.0));
+    }
+    let mut why = match error.downcast_ref::<Trap>() {
+        Some(Trap::StackOverflow) => "its stack is exhausted".to_owned(),
+        Some(Trap::UnreachableCodeReached) => "it panicked or aborted (unreachable)".to_owned(),
+        Some(trap) => trap.to_string(),
+        None => error.root_cause().to_string(),
+    };
+    let extent = &store.data().extent;
+    if extent.refused {
+        why.push_str("; it had asked for more memory than its limit");
+    }
+    let frames = error
+        .downcast_ref::<WasmBacktrace>()
+        .map_or(&[][..], WasmBacktrace::frames);
+    if let Some(name) = frames.iter().find_map(wasmtime::FrameInfo::func_name) {
+        why.push_str(" in ");
+        why.push_str(&name[..name.floor_char_boundary(120)]);
+    }
+    Cause::Trap(why)
+}
