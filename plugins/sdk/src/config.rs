@@ -47,6 +47,39 @@ pub fn schema<P: Plugin>() -> String {
     schema.as_value().to_string()
 }
 
+/// What is wrong with the name of a header that a plugin is to set or remove, if anything is: the name is not one
+/// (RFC 9110 section 5.1), or the header is the gateway's own.
+pub fn header_problem(name: &str) -> Option<String> {
+    const OWNED: [&str; 18] = [
+        "connection",
+        "content-length",
+        "expect",
+        "forwarded",
+        "host",
+        "http2-settings",
+        "keep-alive",
+        "proxy-authenticate",
+        "proxy-authorization",
+        "proxy-connection",
+        "te",
+        "trailer",
+        "transfer-encoding",
+        "upgrade",
+        "x-forwarded-for",
+        "x-forwarded-host",
+        "x-forwarded-proto",
+        "x-request-id",
+    ];
+    let token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
+    if name.is_empty() || !name.bytes().all(token) {
+        return Some(format!("`{name}` is not the name of a header"));
+    }
+    let read_as = name.to_ascii_lowercase().replace(['_', '.'], "-");
+    OWNED
+        .contains(&read_as.as_str())
+        .then(|| format!("`{name}` belongs to the gateway; no plugin can change it"))
+}
+
 fn problem(error: &serde_path_to_error::Error<serde_json::Error>) -> Problem {
     let mut message = error.inner().to_string();
     // The position in a JSON text that nobody wrote helps nobody.
@@ -103,9 +136,11 @@ fn pointer(path: &Path) -> String {
     for segment in path.iter() {
         match segment {
             Segment::Seq { index } => pointer.push_str(&format!("/{index}")),
-            Segment::Map { key } => pointer.push_str(&format!("/{}", escaped(key))),
-            // A variant is not a part of its own, or is one that serde has named as a key.
-            Segment::Enum { .. } | Segment::Unknown => {}
+            // What stands within a variant stands under its name: `{ "header": ... }`.
+            Segment::Map { key } | Segment::Enum { variant: key } => {
+                pointer.push_str(&format!("/{}", escaped(key)))
+            }
+            Segment::Unknown => {}
         }
     }
     pointer
@@ -113,4 +148,106 @@ fn pointer(path: &Path) -> String {
 
 fn escaped(key: &str) -> String {
     key.replace('~', "~0").replace('/', "~1")
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::testing::configured;
+
+    /// A configuration with a bit of everything.
+    #[crate::config]
+    struct Sample {
+        /// How many.
+        #[serde(default)]
+        count: u8,
+        /// More of it.
+        #[serde(default)]
+        rules: Vec<Rule>,
+    }
+
+    /// A rule.
+    #[crate::config]
+    #[serde(rename_all = "kebab-case")]
+    enum Rule {
+        /// By a header.
+        Header(String),
+        /// Always.
+        Always,
+    }
+
+    impl Plugin for Sample {
+        fn check(&self) -> Vec<Problem> {
+            let rules = self.rules.iter().enumerate();
+            rules
+                .filter(|(_, rule)| matches!(rule, Rule::Header(name) if name.is_empty()))
+                .map(|(at, _)| Problem::at(format!("/rules/{at}/header"), "a header needs a name"))
+                .collect()
+        }
+    }
+
+    #[test]
+    fn problems_point_to_their_place() {
+        for (config, pointer, message) in [
+            (
+                json!({ "cuont": 1 }),
+                "/cuont",
+                "unknown field `cuont`, expected `count` or `rules`; did you mean `count`?",
+            ),
+            (
+                json!({ "count": 300 }),
+                "/count",
+                "invalid value: integer `300`, expected u8",
+            ),
+            (
+                json!({ "rules": ["always", "alway"] }),
+                "/rules/1",
+                "unknown variant `alway`, expected `header` or `always`; did you mean `always`?",
+            ),
+            (
+                json!({ "rules": [{ "header": 5 }] }),
+                "/rules/0/header",
+                "invalid type: integer `5`, expected a string",
+            ),
+            (
+                json!({ "rules": [{ "header": "" }] }),
+                "/rules/0/header",
+                "a header needs a name",
+            ),
+            (
+                json!({ "a/b~": 1 }),
+                "/a~1b~0",
+                "unknown field `a/b~`, expected `count` or `rules`",
+            ),
+        ] {
+            let problems = configured::<Sample>(config.clone()).unwrap_err();
+            assert_eq!(problems, [Problem::at(pointer, message)], "{config}");
+        }
+        let plugin: Sample = configured(json!({ "count": 3, "rules": ["always"] })).unwrap();
+        assert_eq!(plugin.count, 3);
+    }
+
+    #[test]
+    fn the_schema_describes_what_is_read() {
+        let schema: serde_json::Value = serde_json::from_str(&schema::<Sample>()).unwrap();
+        assert_eq!(schema["additionalProperties"], false);
+        assert_eq!(schema["properties"]["count"]["description"], "How many.");
+        assert_eq!(schema["required"], serde_json::Value::Null);
+    }
+
+    #[test]
+    fn headers_of_the_gateway_are_told_from_others() {
+        for (name, fine) in [
+            ("x-user", true),
+            ("X_User", true),
+            ("Host", false),
+            ("content_length", false),
+            ("a b", false),
+            ("", false),
+        ] {
+            assert_eq!(header_problem(name).is_none(), fine, "{name}");
+        }
+    }
 }

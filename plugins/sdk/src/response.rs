@@ -1,7 +1,7 @@
 //! The response being handled, and responses that a plugin makes itself.
 
 use crate::bindings::imports::gatewit::plugin::types::{EditError, LocalResponse};
-use crate::host::response;
+use crate::host::{request, response};
 use crate::request::{Field, text};
 
 /// The head of the response being handled.
@@ -101,12 +101,21 @@ impl Response {
         }
     }
 
-    /// Problem details (RFC 9457): `application/problem+json` with status and title.
-    pub fn problem(status: u16, title: &str) -> Self {
-        let body = serde_json::json!({ "status": status, "title": title });
-        Self::status(status)
-            .header("content-type", "application/problem+json")
-            .body(body.to_string())
+    /// A refusal that reads like the gateway's own: with the request's id, as problem details when the client accepts
+    /// JSON and as plain text otherwise, and never cached. `detail` is one sentence for the client.
+    pub fn refusal(status: u16, detail: &str) -> Self {
+        let id = request::id();
+        let title = reason(status);
+        let answer = Self::status(status).header("cache-control", "no-store");
+        if request::header("accept").is_some_and(|accept| accepts_json(&accept)) {
+            let problem = serde_json::json!({
+                "type": "about:blank", "title": title, "status": status, "detail": detail, "request_id": id,
+            });
+            return answer
+                .header("content-type", "application/problem+json")
+                .body(problem.to_string());
+        }
+        answer.text(format!("{status} {title}\n{detail}\nrequest id: {id}\n"))
     }
 
     /// Adds a line.
@@ -149,6 +158,74 @@ impl From<Response> for LocalResponse {
             status: response.status,
             headers: headers.map(|(name, value)| Field { name, value }).collect(),
             body: response.body,
+        }
+    }
+}
+
+fn accepts_json(accept: &[u8]) -> bool {
+    let mut ranges = accept.split(|byte| *byte == b',');
+    ranges.any(|range| {
+        let kind = range
+            .split(|byte| *byte == b';')
+            .next()
+            .unwrap_or_default()
+            .trim_ascii();
+        [
+            &b"application/json"[..],
+            b"application/problem+json",
+            b"application/*",
+        ]
+        .iter()
+        .any(|wanted| kind.eq_ignore_ascii_case(wanted))
+    })
+}
+
+/// The reason phrases of statuses that plugins refuse with (RFC 9110 section 15, RFC 6585).
+fn reason(status: u16) -> &'static str {
+    match status {
+        400 => "Bad Request",
+        401 => "Unauthorized",
+        403 => "Forbidden",
+        404 => "Not Found",
+        405 => "Method Not Allowed",
+        409 => "Conflict",
+        413 => "Content Too Large",
+        415 => "Unsupported Media Type",
+        422 => "Unprocessable Content",
+        429 => "Too Many Requests",
+        500 => "Internal Server Error",
+        502 => "Bad Gateway",
+        503 => "Service Unavailable",
+        504 => "Gateway Timeout",
+        _ => "Error",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::Host;
+
+    #[test]
+    fn a_refusal_is_what_the_client_reads() {
+        for (accept, kind) in [
+            ("*/*", "text/plain; charset=utf-8"),
+            ("text/html, application/json;q=0.5", "application/problem+json"),
+            ("Application/*", "application/problem+json"),
+        ] {
+            let mut host = Host::get("/").header("accept", accept);
+            let response = host.run(|| Response::refusal(429, "Too many."));
+            let body = String::from_utf8(response.body).unwrap();
+            assert!(
+                body.contains("Too many.") && body.contains("Too Many Requests"),
+                "{body}"
+            );
+            assert!(
+                response
+                    .headers
+                    .contains(&("content-type".to_owned(), kind.into())),
+                "{accept}"
+            );
         }
     }
 }

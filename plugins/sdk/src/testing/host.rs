@@ -18,7 +18,7 @@ use crate::{
 /// A gateway with one exchange.
 pub struct Host(State);
 
-/// A plugin with a configuration, read as the gateway has it read.
+/// A plugin with a configuration, read by a gateway that has nothing: no budgets, no verifiers.
 ///
 /// # Errors
 /// Every problem of the configuration.
@@ -198,6 +198,15 @@ impl Host {
         let mut next = Self::new(method, target);
         next.0.world = self.0.world;
         next
+    }
+
+    /// A plugin with a configuration, read by this gateway: [`Plugin::check`] may ask it for what it has.
+    ///
+    /// # Errors
+    /// Every problem of the configuration.
+    #[expect(clippy::needless_pass_by_value, reason = "`host.configure(json!({ ... }))`")]
+    pub fn configure<P: Plugin>(&mut self, configuration: Value) -> Result<P, Vec<Problem>> {
+        self.run(|| config::read(&configuration.to_string()))
     }
 
     /// Lets time go by.
