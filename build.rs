@@ -29,9 +29,10 @@ fn main() {
     let mut table = String::from("[\n");
     for name in members.iter().filter(|name| *name != "sdk") {
         let component = keep(&components, &out, name);
-        if name == "fixture" {
-            // Only tests name it: a path of the machine that builds has no place in the binary.
-            println!("cargo::rustc-env=GATEWIT_FIXTURE={}", component.display());
+        if name.starts_with("fixture") {
+            // Only tests name these: a path of the machine that builds has no place in the binary.
+            let variable = name.to_uppercase().replace('-', "_");
+            println!("cargo::rustc-env=GATEWIT_{variable}={}", component.display());
         } else {
             writeln!(table, "    ({name:?}, include_bytes!({component:?})),").unwrap();
         }
