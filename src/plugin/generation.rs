@@ -300,10 +300,7 @@ impl Binding {
     fn unused(plugin: &config::Plugin, memory: u64) -> Self {
         let used = config::Use {
             plugin: plugin.name.clone(),
-            config: config::Json {
-                value: Value::Object(serde_json::Map::new()),
-                places: Arc::default(),
-            },
+            config: Value::Object(serde_json::Map::new()).into(),
             bounds: config::Bounds {
                 cpu: DESCRIBE.cpu,
                 time: DESCRIBE.time,

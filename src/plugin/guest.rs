@@ -31,7 +31,6 @@ const MEMORIES: usize = 8;
 const PARTS: usize = 64;
 
 /// One use of one generation of a plugin: the same for its instances on every worker.
-#[derive(Debug)]
 pub(super) struct Binding {
     /// Names it towards the plugin.
     pub(super) id: String,
