@@ -19,6 +19,7 @@ mod http1_request;
 mod http1_response;
 mod identity;
 mod jwt;
+mod plugins;
 mod reload;
 mod retries;
 mod routing;

@@ -7,8 +7,9 @@ use std::process::{Command, Stdio};
 
 use serde_json::Value;
 
-use super::{sha256, shown, size};
+use super::{shown, size};
 use crate::cli::{Exit, complain, print};
+use crate::plugin::Digest;
 
 /// What plugins are compiled for: a component with WASI 0.2, out of the stock toolchain.
 const TARGET: &str = "wasm32-wasip2";
@@ -157,7 +158,7 @@ fn told(path: &Path) -> Result<String, Error> {
         "component  {}\nsize       {}\nsha256     {}\n",
         shown(path),
         size(length),
-        sha256(&bytes)
+        Digest::of(&bytes)
     ))
 }
 

@@ -1,14 +1,13 @@
 //! `gatewit plugin …`: what authors of plugins do with one, and what operators want to know of one.
 
-use std::fmt::Write as _;
 use std::path::Path;
 
-use aws_lc_rs::digest::{SHA256, digest};
 use clap::Subcommand;
 
 use super::Exit;
 
 mod build;
+mod new;
 
 /// What `plugin` takes.
 #[derive(clap::Args, Debug)]
@@ -19,6 +18,8 @@ pub(super) struct Args {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Make a folder with a new plugin in Rust, and all that it needs to be built
+    New(new::Args),
     /// Build the plugin in a folder, and say where the component is
     Build(build::Args),
 }
@@ -26,18 +27,9 @@ enum Command {
 /// Runs the command.
 pub(super) fn run(args: &Args) -> Exit {
     match &args.command {
+        Command::New(args) => new::run(args),
         Command::Build(args) => build::run(args),
     }
-}
-
-/// The SHA-256 of a component, as `sha256 = "…"` in a configuration says it.
-fn sha256(component: &[u8]) -> String {
-    let mut text = String::with_capacity(64);
-    for byte in digest(&SHA256, component).as_ref() {
-        // Writing to a string cannot fail.
-        let _ = write!(text, "{byte:02x}");
-    }
-    text
 }
 
 /// A number of bytes, for people.
@@ -76,13 +68,5 @@ mod tests {
         ] {
             assert_eq!(size(bytes), said);
         }
-    }
-
-    #[test]
-    fn the_digest_is_that_of_fips_180_4() {
-        assert_eq!(
-            sha256(b"abc"),
-            "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
-        );
     }
 }

@@ -1,0 +1,3 @@
+//! Plugins, with real components: what their authors do with them at the command line.
+
+mod cli;
