@@ -123,7 +123,7 @@ fn load_with(source: &Source, problems: Diagnostics) -> Result<Loaded, Diagnosti
     }
 }
 
-fn unreadable(source: &Source, error: &io::Error) -> Diagnostics {
+pub(super) fn unreadable(source: &Source, error: &io::Error) -> Diagnostics {
     let name = match source {
         Source::File(path) => path.display().to_string(),
         _ => "standard input".to_owned(),

@@ -25,6 +25,8 @@ pub use schema::schema;
 pub use types::{Authority, Element, Host, HostPattern, PathPattern, Secret, Size, ValuePattern};
 pub use units::duration;
 
+pub mod cases;
+
 mod advice;
 pub mod defaults;
 mod diagnostics;

@@ -54,6 +54,17 @@ pub(super) struct Text {
 }
 
 impl Text {
+    /// One that stands in no file; `at` is where its reason stands.
+    pub(super) fn made(value: &str, at: At) -> Self {
+        Self {
+            at,
+            value: value.to_owned(),
+            verbatim: None,
+            variables: Vec::new(),
+            known: true,
+        }
+    }
+
     /// The place of a part of the value, or of all of it when that cannot be told.
     pub(super) fn part(&self, range: Option<Range<usize>>) -> At {
         match (self.verbatim, range) {

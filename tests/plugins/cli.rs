@@ -11,11 +11,18 @@ fn plugin(folder: &Path, arguments: &[&str]) -> (i32, String, String) {
         .args(arguments)
         .current_dir(folder)
         // What is compiled once serves the next run of the tests.
-        .env("CARGO_TARGET_DIR", Path::new(env!("CARGO_TARGET_TMPDIR")).join("new"))
+        .env(
+            "CARGO_TARGET_DIR",
+            Path::new(env!("CARGO_TARGET_TMPDIR")).join("new"),
+        )
         .output()
         .unwrap();
     let text = |bytes| String::from_utf8(bytes).unwrap();
-    (output.status.code().unwrap(), text(output.stdout), text(output.stderr))
+    (
+        output.status.code().unwrap(),
+        text(output.stdout),
+        text(output.stderr),
+    )
 }
 
 /// What stands behind a word at the beginning of a line.
@@ -33,7 +40,10 @@ fn a_new_plugin_builds() {
     let (code, out, err) = plugin(&folder.path().join("say-hello"), &["build"]);
     assert_eq!(code, 0, "{err}");
     let component = PathBuf::from(said(&out, "component"));
-    assert!(component.ends_with("wasm32-wasip2/release/say_hello.wasm"), "{out}");
+    assert!(
+        component.ends_with("wasm32-wasip2/release/say_hello.wasm"),
+        "{out}"
+    );
     assert_eq!(said(&out, "sha256").len(), 64, "{out}");
     assert!(fs::read(&component).unwrap().starts_with(b"\0asm\x0d\0\x01\0"));
 }
