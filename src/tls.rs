@@ -70,12 +70,8 @@ impl Client {
     ///
     /// When it is neither a DNS name nor an address.
     pub fn server(&self, name: &str) -> io::Result<Server> {
-        let bare = name
-            .strip_prefix('[')
-            .and_then(|rest| rest.strip_suffix(']'))
-            .unwrap_or(name);
-        let name = ServerName::try_from(bare.to_owned())
-            .map_err(|_| io::Error::new(io::ErrorKind::InvalidInput, "not the name of a TLS server"))?;
+        let name = server_name(name)
+            .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "not the name of a TLS server"))?;
         let config = self
             .0
             .config
@@ -107,6 +103,16 @@ impl std::fmt::Debug for Server {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_tuple("Server").field(&self.name).finish()
     }
+}
+
+/// Whether a certificate can be for this name or address.
+pub fn can_be_server(name: &str) -> bool {
+    server_name(name).is_some()
+}
+
+fn server_name(name: &str) -> Option<ServerName<'static>> {
+    let inner = name.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
+    ServerName::try_from(inner.unwrap_or(name).to_owned()).ok()
 }
 
 /// Certificates of authorities in PEM.

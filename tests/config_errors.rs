@@ -132,6 +132,7 @@ fn everything_that_was_read_is_known_for_watching() {
             "20-shop.toml",
             "shop.toml",
             "token",
+            "authority.pem",
             "set.json",
             "ed25519.pem",
             "signing"

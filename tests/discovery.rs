@@ -104,6 +104,7 @@ fn upstream(target: &str) -> config::Upstream {
     let source = Authority {
         host,
         port: port.parse().unwrap(),
+        tls: false,
     };
     config::Upstream {
         hold: Duration::from_millis(400),
@@ -410,7 +411,11 @@ async fn addresses_and_localhost_need_no_server() {
 #[tokio::test]
 async fn several_sources_make_one_set() {
     let plan = Plan::new(&["app:80"]).await.with(|upstream| {
-        let source = |host, port| Authority { host, port };
+        let source = |host, port| Authority {
+            host,
+            port,
+            tls: false,
+        };
         upstream.sources = vec![
             (source(Host::Name("app".to_owned()), 80), 3),
             (source(Host::Name("app".to_owned()), 81), 1),

@@ -12,6 +12,7 @@ mod balancing;
 mod cli;
 mod config_errors;
 mod discovery;
+mod encrypted;
 mod examples;
 mod fetch;
 mod forwarding;

@@ -53,6 +53,11 @@ pub(super) static ROOT: Table = Table {
                 "Where compiled and downloaded plugins are kept. `$STATE_DIRECTORY`, `$XDG_STATE_HOME/gatewit` or `~/.local/state/gatewit` when left out.",
             ),
             Key::new(
+                "ca_file",
+                Text("a file name"),
+                "Certificates (PEM) of authorities that are believed besides the system's: those of upstreams and of whatever is fetched by `https`.",
+            ),
+            Key::new(
                 "server_timing",
                 Flag,
                 "Whether responses say in `Server-Timing` how long each plugin took.",
@@ -214,7 +219,7 @@ static ROUTE_TUNING: &[Key] = &[
     .default("[]"),
 ];
 
-const TARGET: Shape = Text("an upstream's name, or `host:port`");
+const TARGET: Shape = Text("an upstream's name, `host:port` or `https://host`");
 
 const TARGETS: Shape = Any(&[
     TARGET,
@@ -222,7 +227,12 @@ const TARGETS: Shape = Any(&[
         TARGET,
         Shape::Table(&Table {
             keys: &[&[
-                Key::new("to", TARGET, "An upstream's name, or `host:port`.").required(),
+                Key::new(
+                    "to",
+                    TARGET,
+                    "An upstream's name, `host:port`, or `https://host`.",
+                )
+                .required(),
                 Key::new(
                     "weight",
                     WEIGHT,
@@ -302,7 +312,7 @@ static ROUTE: Table = Table {
             Key::new(
                 "to",
                 TARGETS,
-                "Where it goes: `host:port`, an upstream's name, or a weighted list.",
+                "Where it goes: `host:port`, `https://host`, an upstream's name, or a weighted list.",
             ),
             Key::new(
                 "redirect",
@@ -453,7 +463,7 @@ static UPSTREAM: Table = Table {
         &[Key::new(
             "to",
             TARGETS,
-            "`host:port`, or a weighted list. Not needed when the table's name is itself `host:port`.",
+            "`host:port`, `https://host`, or a weighted list. Not needed when the table's name is itself `host:port`.",
         )],
         UPSTREAM_TUNING,
     ],

@@ -79,6 +79,8 @@ pub struct Config {
     pub state: Option<PathBuf>,
     /// Whether responses carry a `Server-Timing` header with the time of every plugin. Off by default.
     pub server_timing: bool,
+    /// Authorities that are believed besides the system's, wherever the gateway is a client.
+    pub authorities: Option<Authorities>,
     /// How names become addresses.
     pub dns: Dns,
     /// Peers whose `X-Forwarded-*` and `Forwarded` are believed; none by default.
@@ -97,6 +99,15 @@ pub struct Config {
     pub hash: String,
     /// What was read, for showing the lines that [`Diagnostics::at`] is about.
     texts: excerpt::Texts,
+}
+
+/// Certificates of authorities.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Authorities {
+    /// Where they were read.
+    pub file: PathBuf,
+    /// At least one, and all of them can be read.
+    pub pem: String,
 }
 
 /// One address that accepts requests.

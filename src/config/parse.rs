@@ -55,40 +55,77 @@ impl Malformed {
 impl FromStr for Authority {
     type Err = Malformed;
 
+    /// `host:port`, `http://host[:port]` or `https://host[:port]`; one slash may stand behind.
     fn from_str(text: &str) -> Result<Self, Malformed> {
-        if let Some(scheme) = text.find("://") {
-            let rest = text[scheme + 3..].trim_end_matches('/');
-            return Err(
-                Malformed::new("an upstream address is `host:port`, without a scheme")
-                    .help(format!("write `{rest}`"))
-                    .at(0..scheme + 3),
-            );
-        }
-        if let Some(slash) = text.find('/') {
-            return Err(Malformed::new("an upstream address has no path")
-                .help(format!(
-                    "write `{}`; `rewrite` changes the path of requests",
-                    &text[..slash]
-                ))
-                .at(slash..text.len()));
-        }
-        let Some(colon) = text.rfind(':').filter(|colon| !text[*colon..].contains(']')) else {
-            return Err(Malformed::new("the port is missing").help(format!("write `{text}:PORT`")));
+        let Some(end) = text.find("://") else {
+            return authority(text, None);
         };
-        if text[..colon].contains(':') && !text.starts_with('[') {
-            let help = format!("write `[{}]:{}`", &text[..colon], &text[colon + 1..]);
-            return Err(Malformed::new("an IPv6 address needs brackets here")
-                .help(help)
-                .at(0..colon));
+        let (tls, port) = match text[..end].to_ascii_lowercase().as_str() {
+            "http" => (false, 80),
+            "https" => (true, 443),
+            _ => {
+                return Err(
+                    Malformed::new("an upstream is reached by `http://` or by `https://`")
+                        .help(format!("write `{}`", text[end + 3..].trim_end_matches('/')))
+                        .at(0..end + 3),
+                );
+            }
+        };
+        let start = end + 3;
+        let rest = &text[start..];
+        let bare = rest.strip_suffix('/').unwrap_or(rest);
+        if let Some(slash) = bare.find('/') {
+            return Err(has_path(text, start + slash));
         }
-        let port = port(&text[colon + 1..]).map_err(|wrong| wrong.within(colon + 1..text.len()))?;
-        Ok(Self {
-            host: text[..colon]
-                .parse()
-                .map_err(|wrong: Malformed| wrong.within(0..colon))?,
-            port,
-        })
+        let whole = start..start + bare.len();
+        let authority =
+            authority(bare, Some(port)).map_err(|wrong| wrong.shifted(start).within(whole.clone()))?;
+        if tls && !crate::tls::can_be_server(&authority.host.to_string()) {
+            return Err(Malformed::new("no certificate can be for this name").at(whole));
+        }
+        Ok(Self { tls, ..authority })
     }
+}
+
+fn has_path(text: &str, slash: usize) -> Malformed {
+    let help = format!(
+        "write `{}`; `rewrite` changes the path of requests",
+        &text[..slash]
+    );
+    Malformed::new("an upstream address has no path")
+        .help(help)
+        .at(slash..text.len())
+}
+
+/// `host:port`, or `host` where there is a port that goes without saying.
+pub(super) fn authority(text: &str, usual: Option<u16>) -> Result<Authority, Malformed> {
+    if let Some(slash) = text.find('/') {
+        return Err(has_path(text, slash));
+    }
+    let colon = text.rfind(':').filter(|colon| !text[*colon..].contains(']'));
+    let (host, port) = match (colon, usual) {
+        (Some(colon), _) => {
+            if text[..colon].contains(':') && !text.starts_with('[') {
+                let help = format!("write `[{}]:{}`", &text[..colon], &text[colon + 1..]);
+                return Err(Malformed::new("an IPv6 address needs brackets here")
+                    .help(help)
+                    .at(0..colon));
+            }
+            let port = port(&text[colon + 1..]).map_err(|wrong| wrong.within(colon + 1..text.len()))?;
+            (&text[..colon], port)
+        }
+        (None, Some(usual)) => (text, usual),
+        (None, None) => {
+            return Err(Malformed::new("the port is missing").help(format!("write `{text}:PORT`")));
+        }
+    };
+    Ok(Authority {
+        host: host
+            .parse()
+            .map_err(|wrong: Malformed| wrong.within(0..host.len()))?,
+        port,
+        tls: false,
+    })
 }
 
 impl FromStr for Host {
@@ -187,7 +224,7 @@ pub(super) fn bind_address(text: &str) -> Result<SocketAddr, Malformed> {
             let port = port(digits).map_err(|wrong| wrong.at(1..text.len()))?;
             return Ok(SocketAddr::from((Ipv6Addr::UNSPECIFIED, port)));
         }
-        None => text.parse::<Authority>()?,
+        None => authority(text, None)?,
     };
     match authority.host {
         Host::Ip(ip) => Ok(SocketAddr::new(ip, authority.port)),
@@ -279,6 +316,44 @@ impl FromStr for HostPattern {
             Host::Name(name) => Ok(Self::Exact(name)),
             Host::Ip(IpAddr::V4(ip)) => Ok(Self::Exact(ip.to_string())),
             Host::Ip(IpAddr::V6(ip)) => Ok(Self::Exact(format!("[{ip}]"))),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_may_have_a_scheme() {
+        for (text, expected) in [
+            ("app:8080", Ok("app:8080")),
+            ("http://app:8080", Ok("app:8080")),
+            ("http://app/", Ok("app:80")),
+            ("https://api.example.com", Ok("https://api.example.com")),
+            ("HTTPS://API.example.com:443/", Ok("https://api.example.com")),
+            ("https://my_stack_app:8443", Ok("https://my_stack_app:8443")),
+            ("https://10.0.0.7", Ok("https://10.0.0.7")),
+            ("https://[fd00::7]:8443", Ok("https://[fd00::7]:8443")),
+            ("https://", Err(None)),
+            ("https:///", Err(None)),
+            ("https://api/v1", Err(Some(11..14))),
+            ("https://api//", Err(Some(11..13))),
+            ("https://api:0", Err(Some(12..13))),
+            ("https://me@api", Err(None)),
+            ("tcp://app:80", Err(Some(0..6))),
+            ("app", Err(None)),
+            ("app:80/", Err(Some(6..7))),
+        ] {
+            match (text.parse::<Authority>(), expected) {
+                (Ok(read), Ok(shown)) => {
+                    assert_eq!(read.to_string(), shown);
+                    assert_eq!(shown.parse::<Authority>(), Ok(read));
+                }
+                (Err(_), Err(None)) => {}
+                (Err(wrong), Err(range)) => assert_eq!(wrong.range, range, "{text}"),
+                (read, _) => panic!("{text}: {read:?}"),
+            }
         }
     }
 }

@@ -10,6 +10,8 @@ pub struct Authority {
     pub host: Host,
     /// 1–65535.
     pub port: u16,
+    /// Whether TLS is spoken to it; its certificate must be for `host`.
+    pub tls: bool,
 }
 
 /// A name to resolve, or an address to use as it is.
@@ -79,9 +81,14 @@ impl fmt::Debug for Secret {
     }
 }
 
+/// As it is written in a configuration: `host:port`, or `https://host`.
 impl fmt::Display for Authority {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}", self.host, self.port)
+        match (self.tls, self.port) {
+            (true, 443) => write!(f, "https://{}", self.host),
+            (true, port) => write!(f, "https://{}:{port}", self.host),
+            (false, port) => write!(f, "{}:{port}", self.host),
+        }
     }
 }
 

@@ -14,6 +14,7 @@ use hyper::client::conn::http1::{self, SendRequest};
 use hyper_util::rt::TokioIo;
 use rustix::io::Errno;
 use socket2::{SockRef, TcpKeepalive};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
@@ -69,16 +70,19 @@ impl Connection {
     ///
     /// # Errors
     ///
-    /// When the endpoint refuses, can not be reached, or does not accept within the connect timeout.
+    /// When the endpoint refuses, can not be reached, does not accept within the connect timeout, or cannot prove
+    /// who it is.
     pub async fn open(endpoint: &Arc<Endpoint>, config: &config::Upstream) -> io::Result<Self> {
-        let stream = connect(endpoint.address(), config.connect_timeout, config.tcp_keepalive).await?;
-        let (sender, connection) = http1::Builder::new()
-            .max_buf_size(MAX_HEAD)
-            .handshake(TokioIo::new(Wire::new(stream)))
+        let opened = tokio::time::timeout(config.connect_timeout, async {
+            let stream = connect(endpoint.address(), config.tcp_keepalive).await?;
+            match endpoint.tls() {
+                None => converse(stream).await,
+                Some(server) => converse(server.connect(stream).await?).await,
+            }
+        });
+        let (sender, task) = opened
             .await
-            .map_err(io::Error::other)?;
-        // What ends a connection is reported to the request that is on it; between requests nobody cares.
-        let task = tokio::task::spawn_local(async move { drop(connection.with_upgrades().await) });
+            .map_err(|_| io::Error::from(io::ErrorKind::TimedOut))??;
         Ok(Self {
             sender,
             task,
@@ -201,10 +205,24 @@ pub fn is_ours(error: &io::Error) -> bool {
         .is_some_and(|code| ours.contains(&Errno::from_raw_os_error(code)))
 }
 
-async fn connect(address: SocketAddr, limit: Duration, keep_alive: Duration) -> io::Result<TcpStream> {
-    let stream = tokio::time::timeout(limit, TcpStream::connect(address))
+/// Begins to speak HTTP. Plain and encrypted connections share nothing but this: no byte of a plain one passes a
+/// question of which it is.
+async fn converse<S>(stream: S) -> io::Result<(SendRequest<Outgoing>, JoinHandle<()>)>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let (sender, connection) = http1::Builder::new()
+        .max_buf_size(MAX_HEAD)
+        .handshake(TokioIo::new(Wire::new(stream)))
         .await
-        .map_err(|_| io::Error::from(io::ErrorKind::TimedOut))??;
+        .map_err(io::Error::other)?;
+    // What ends a connection is reported to the request that is on it; between requests nobody cares.
+    let task = tokio::task::spawn_local(async move { drop(connection.with_upgrades().await) });
+    Ok((sender, task))
+}
+
+async fn connect(address: SocketAddr, keep_alive: Duration) -> io::Result<TcpStream> {
+    let stream = TcpStream::connect(address).await?;
     stream.set_nodelay(true)?;
     let probes = TcpKeepalive::new()
         .with_time(keep_alive)

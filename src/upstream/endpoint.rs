@@ -17,6 +17,7 @@ use super::identity::Task;
 use super::patience::Latency;
 use super::view::EndpointView;
 use super::{Failure, State};
+use crate::tls;
 
 /// Attempts that may wait for nothing but a sign of life.
 const MOST_LINGERING: u32 = 8;
@@ -30,6 +31,8 @@ pub struct Endpoint {
     address: SocketAddr,
     id: u64,
     born: Moment,
+    /// Who it must prove to be; `None` where nothing is encrypted.
+    tls: Option<tls::Server>,
     /// Digest for rendezvous hashing and for the sticky cookie.
     digest: u64,
     weight: AtomicU32,
@@ -85,6 +88,7 @@ impl Endpoint {
             address,
             id,
             born,
+            tls: None,
             digest: xxh3_64_with_seed(address.to_string().as_bytes(), key),
             weight: AtomicU32::new(weight),
             retired: AtomicBool::new(false),
@@ -100,6 +104,16 @@ impl Endpoint {
             latency: Latency::default(),
             counts: Counts::default(),
         }
+    }
+
+    /// The same, reached by TLS.
+    pub(super) fn secured(self, tls: Option<tls::Server>) -> Self {
+        Self { tls, ..self }
+    }
+
+    /// Who it must prove to be; `None` where nothing is encrypted.
+    pub fn tls(&self) -> Option<&tls::Server> {
+        self.tls.as_ref()
     }
 
     /// Where to connect.

@@ -2,7 +2,7 @@
 //! endpoints that requests no longer see are alive.
 //!
 //! Endpoints that DNS no longer confirms are kept (for ever when DNS fails, for `hold` when it says that
-//! there are none) but not trusted: each is asked for a TCP connection every second and is out
+//! there are none) but not trusted: each is asked for a connection every second and is out
 //! while it does not accept one.
 
 use std::collections::HashMap;
@@ -40,7 +40,8 @@ impl Upstream {
         let wanted = self
             .sources
             .iter()
-            .flat_map(|source| source.wanted(self.config.hold))
+            .enumerate()
+            .flat_map(|(index, source)| source.wanted(index, self.config.hold))
             .collect();
         let step = self
             .members
@@ -66,13 +67,14 @@ impl Upstream {
 }
 
 impl Source {
-    fn wanted(&self, hold: Duration) -> Vec<Wanted> {
+    fn wanted(&self, index: usize, hold: Duration) -> Vec<Wanted> {
         let name = match &self.origin {
             Origin::Literal(ip) => {
                 let address = SocketAddr::new(*ip, self.port);
                 return vec![Wanted {
                     address,
                     weight: self.weight,
+                    source: index,
                     confirmed: true,
                     task: None,
                 }];
@@ -88,6 +90,7 @@ impl Source {
         let want = |ip| Wanted {
             address: SocketAddr::new(ip, self.port),
             weight: self.weight,
+            source: index,
             confirmed: known.standing == Standing::Fresh,
             task: owners.task(ip).cloned(),
         };
@@ -218,7 +221,7 @@ impl Keeper {
                         .min(LONGEST_WAIT)
                         .mul_f64(0.9 + 0.2 * fastrand::f64());
                 self.checks.spawn(async move {
-                    let passed = probe(endpoint.address(), &settings.kind, settings.timeout).await;
+                    let passed = probe(&endpoint, &settings.kind, settings.timeout).await;
                     Verdict {
                         endpoint,
                         check,
@@ -229,7 +232,7 @@ impl Keeper {
             _ => {
                 file.knocked = now;
                 self.checks.spawn(async move {
-                    let passed = knock(endpoint.address(), KNOCK_TIMEOUT).await;
+                    let passed = knock(&endpoint, KNOCK_TIMEOUT).await;
                     Verdict {
                         endpoint,
                         check: Check::Knock,

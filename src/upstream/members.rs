@@ -29,6 +29,8 @@ pub(super) struct Members {
 pub(super) struct Wanted {
     pub(super) address: SocketAddr,
     pub(super) weight: u32,
+    /// Index of the source that it comes from.
+    pub(super) source: usize,
     /// Named by the last answer.
     pub(super) confirmed: bool,
     /// Whose it is, when that is known.
@@ -131,6 +133,7 @@ mod tests {
         Wanted {
             address: SocketAddr::from(([10, 0, 0, last], 80)),
             weight: 1,
+            source: 0,
             confirmed: true,
             task: None,
         }

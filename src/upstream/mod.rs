@@ -22,6 +22,7 @@ use http::StatusCode;
 use tokio::sync::{Notify, watch};
 
 use crate::config::{self, Host};
+use crate::tls;
 use balance::Field;
 use budget::Budget;
 use clock::{Clock, Moment};
@@ -87,6 +88,8 @@ struct Source {
     origin: Origin,
     port: u16,
     weight: u32,
+    /// Who its endpoints must prove to be; `None` where nothing is encrypted.
+    tls: Option<tls::Server>,
 }
 
 #[derive(Debug)]
@@ -262,16 +265,20 @@ impl Upstream {
         config: Arc<config::Upstream>,
         ids: Arc<AtomicU64>,
         find: impl Fn(&str) -> Option<Arc<Name>>,
+        tls: &tls::Client,
     ) -> Self {
         let source = |(authority, weight): &(config::Authority, u32)| {
             let origin = match &authority.host {
                 Host::Ip(address) => Origin::Literal(*address),
                 Host::Name(name) => Origin::Name(find(name)?),
             };
+            let server = authority.tls.then(|| tls.server(&authority.host.to_string()));
             Some(Source {
                 origin,
                 port: authority.port,
                 weight: *weight,
+                // The configuration takes no name that no certificate can be for.
+                tls: server.transpose().ok()?,
             })
         };
         Self {
@@ -317,7 +324,9 @@ impl Upstream {
 
     fn endpoint(&self, want: &Wanted, now: Moment) -> Endpoint {
         let id = self.ids.fetch_add(1, Ordering::Relaxed);
-        Endpoint::new(&self.config.name, id, want.address, want.weight, now)
+        let endpoint = Endpoint::new(&self.config.name, id, want.address, want.weight, now);
+        let source = self.sources.get(want.source);
+        endpoint.secured(source.and_then(|source| source.tls.clone()))
     }
 
     fn note_change(&self, endpoint: &Endpoint, change: Change) {

@@ -18,6 +18,7 @@ use super::keeper::{PERIOD, keep};
 use super::name::{Name, refresh};
 use super::view::{NameView, View};
 use crate::config::{self, Host};
+use crate::tls;
 
 /// Names are never asked for more often than this, whatever was configured.
 const SHORTEST_REFRESH: Duration = Duration::from_millis(10);
@@ -31,6 +32,7 @@ pub struct Set {
     dns: config::Dns,
     resolver: Arc<Resolver>,
     ids: Arc<AtomicU64>,
+    tls: tls::Client,
     names: BTreeMap<String, Arc<Kept<Name>>>,
     upstreams: HashMap<String, Arc<Kept<Upstream>>>,
 }
@@ -53,7 +55,10 @@ impl Set {
             ..config.dns.clone()
         };
         let unchanged = previous.filter(|previous| previous.dns == dns);
+        let authorities = config.authorities.as_ref().map(|it| it.pem.as_str());
+        let trusting = previous.filter(|previous| previous.tls.believes(authorities));
         let mut set = Self {
+            tls: trusting.map_or_else(|| tls::Client::new(authorities), |old| old.tls.clone()),
             resolver: unchanged
                 .map_or_else(|| Arc::new(Resolver::new(&dns)), |old| Arc::clone(&old.resolver)),
             dns,
@@ -74,11 +79,19 @@ impl Set {
         }
         for upstream in &config.upstreams {
             let reused = unchanged.and_then(|old| old.upstreams.get(&upstream.name));
-            let reused = reused.filter(|kept| *kept.value.config() == **upstream).cloned();
+            let speaks_tls = upstream.sources.iter().any(|(authority, _)| authority.tls);
+            let reused = reused
+                .filter(|kept| *kept.value.config() == **upstream && (trusting.is_some() || !speaks_tls))
+                .cloned();
             let kept = reused.unwrap_or_else(|| Arc::new(set.start_upstream(upstream, control)));
             set.upstreams.insert(upstream.name.clone(), kept);
         }
         set
+    }
+
+    /// What the gateway believes as a client of TLS, wherever it is one.
+    pub fn tls(&self) -> &tls::Client {
+        &self.tls
     }
 
     /// The upstream of this name.
@@ -146,7 +159,12 @@ impl Set {
 
     fn start_upstream(&self, config: &Arc<config::Upstream>, control: &Handle) -> Kept<Upstream> {
         let name = |host: &str| self.names.get(host).map(|kept| Arc::clone(&kept.value));
-        let value = Arc::new(Upstream::new(Arc::clone(config), Arc::clone(&self.ids), name));
+        let value = Arc::new(Upstream::new(
+            Arc::clone(config),
+            Arc::clone(&self.ids),
+            name,
+            &self.tls,
+        ));
         value.names().for_each(|name| name.subscribe(&value.changed));
         value.apply();
         let task = keep(Arc::clone(&value), PERIOD.min(self.dns.refresh));

@@ -194,6 +194,7 @@ async fn active_probes_take_endpoints_out_and_back() {
                 Authority {
                     host: Host::Ip(peer.address.ip()),
                     port: peer.address.port(),
+                    tls: false,
                 },
                 1,
             )

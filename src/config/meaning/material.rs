@@ -1,9 +1,9 @@
 //! What keys and verifiers are made of: secrets and public keys, in the configuration or in files of their own.
 
-use crate::config::Secret;
 use crate::config::diagnostics::{At, Code};
 use crate::config::reading::Reading;
 use crate::config::section::Section;
+use crate::config::{Authorities, Secret};
 
 /// RFC 7518 section 3.2: a key for HMAC has at least as many bits as the hash; SHA-256 is the shortest.
 const SHORTEST_SECRET: usize = 32;
@@ -34,6 +34,22 @@ pub(super) fn public_key(table: &mut Section, reading: &mut Reading<'_>) -> Opti
         reading.problems.hide(pem.at);
     }
     checked(pem.value, pem.at, reading)
+}
+
+/// `ca_file`.
+pub(super) fn authorities(main: &mut Section, reading: &mut Reading<'_>) -> Option<Authorities> {
+    let name = main.text("ca_file")?;
+    let pem = reading.key_file(&name)?;
+    match crate::tls::authorities(&pem) {
+        Ok(_) => Some(Authorities {
+            file: reading.path(&name),
+            pem,
+        }),
+        Err(error) => {
+            let help = "it holds certificates, each from `-----BEGIN CERTIFICATE-----` to its end";
+            reading.invalid(name.at, error.to_string(), help)
+        }
+    }
 }
 
 fn checked(pem: String, at: At, reading: &mut Reading<'_>) -> Option<String> {

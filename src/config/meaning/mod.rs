@@ -124,6 +124,7 @@ fn settings(main: &mut Section, reading: &mut Reading<'_>) -> (Config, Defaults)
     });
     config.access_log = settings::access_log(main, reading);
     config.state = settings::state(main, reading);
+    config.authorities = material::authorities(main, reading);
     config.server_timing = main.flag("server_timing").unwrap_or(false);
     let mut tuning = RouteTuning::new(&config.limits);
     let mut pattern = upstream::pattern();
@@ -189,6 +190,7 @@ fn empty() -> Config {
         secrets: Vec::new(),
         state: None,
         server_timing: false,
+        authorities: None,
         dns: super::Dns::default(),
         trusted_proxies: Vec::new(),
         timeouts: super::Timeouts::default(),

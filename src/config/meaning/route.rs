@@ -9,10 +9,11 @@ use http::HeaderValue;
 use super::edits::{Direction, edits};
 use super::{RouteTuning, Routes, choices, matching, plugin, redirect, rewrite, upstream};
 use crate::config::diagnostics::{At, Code};
+use crate::config::parse;
 use crate::config::reading::Reading;
 use crate::config::section::Section;
 use crate::config::tree::Text;
-use crate::config::{Action, Authority, Forward, Host, PathPattern, Rewrite, Route, Target, Use};
+use crate::config::{Action, Forward, PathPattern, Rewrite, Route, Target, Use};
 
 /// The routes so far.
 pub(super) struct Set {
@@ -196,7 +197,7 @@ fn action(
 
 /// A value for `Host`: a name or an address, with or without a port (RFC 9110 section 7.2).
 pub(super) fn host_header(text: &Text, reading: &mut Reading<'_>) -> Option<(String, HeaderValue)> {
-    let valid = text.value.parse::<Authority>().is_ok() || text.value.parse::<Host>().is_ok();
+    let valid = parse::authority(&text.value, Some(80)).is_ok();
     match HeaderValue::from_str(&text.value).ok().filter(|_| valid) {
         Some(value) => Some((text.value.clone(), value)),
         None => reading.invalid(

@@ -33,6 +33,7 @@ pub(super) fn pattern() -> Upstream {
         Authority {
             host: Host::Name(String::new()),
             port: 1,
+            tls: false,
         },
     );
     pattern.sources.clear();
@@ -124,7 +125,7 @@ impl Set {
                 Some(name)
             }
             Err(wrong) if to.value.contains([':', '/']) => {
-                reading.parsed(to, Err(wrong), "an upstream or `host:port`")
+                reading.parsed(to, Err(wrong), "an upstream, `host:port` or `https://host`")
             }
             Err(_) => {
                 self.unknown(key, to, reading);
@@ -223,7 +224,9 @@ fn sources(
     }
     let mut sources: Vec<(Authority, u32)> = Vec::new();
     for choice in choices(table, "to", reading) {
-        let Some(authority) = reading.parse::<Authority>(&choice.to, "an address, `host:port`") else {
+        let Some(authority) =
+            reading.parse::<Authority>(&choice.to, "an address, `host:port` or `https://host`")
+        else {
             continue;
         };
         if sources.iter().any(|(other, _)| *other == authority) {

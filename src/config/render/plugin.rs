@@ -30,11 +30,15 @@ pub(super) fn tables(config: &Config) -> Map<String, Value> {
     if let Some(state) = &config.state {
         tables.insert("state".to_owned(), json!(state.display().to_string()));
     }
+    if let Some(authorities) = &config.authorities {
+        let file = authorities.file.display().to_string();
+        tables.insert("ca_file".to_owned(), json!(file));
+    }
     tables.insert("server_timing".to_owned(), json!(config.server_timing));
     tables
 }
 
-/// Every secret that is masked here, for telling whether one has changed.
+/// Everything that is masked here or left out, for telling whether it has changed.
 pub(super) fn secrets(config: &Config) -> impl Iterator<Item = &[u8]> {
     let environment = config
         .plugins
@@ -50,6 +54,7 @@ pub(super) fn secrets(config: &Config) -> impl Iterator<Item = &[u8]> {
         .iter()
         .filter_map(|verifier| match &verifier.keys {
             VerifierKeys::Secret(secret) => Some(secret.0.as_str()),
+            VerifierKeys::Jwks(set) => Some(set.as_str()),
             _ => None,
         });
     let keys = config.keys.iter().filter_map(|key| match &key.material {
@@ -62,7 +67,27 @@ pub(super) fn secrets(config: &Config) -> impl Iterator<Item = &[u8]> {
         .chain(verifiers)
         .chain(keys)
         .chain(secrets)
+        .chain(config.authorities.iter().map(|it| it.pem.as_str()))
         .map(str::as_bytes)
+}
+
+/// A key set with nothing in it but what is public: one may hold shared secrets, or private keys by mistake.
+fn public(set: &str) -> Value {
+    const PUBLIC: [&str; 10] = ["kty", "use", "key_ops", "alg", "kid", "n", "e", "crv", "x", "y"];
+    let Ok(Value::Object(mut set)) = serde_json::from_str(set) else {
+        return json!(MASK);
+    };
+    set.retain(|name, _| name == "keys");
+    for key in set.values_mut().filter_map(Value::as_array_mut).flatten() {
+        match key {
+            Value::Object(key) => key
+                .iter_mut()
+                .filter(|(name, _)| !PUBLIC.contains(&name.as_str()))
+                .for_each(|(_, value)| *value = json!(MASK)),
+            other => *other = json!(MASK),
+        }
+    }
+    json!(Value::Object(set).to_string())
 }
 
 fn named<'a, T>(list: &'a [T], show: impl Fn(&'a T) -> (&'a String, Value)) -> Map<String, Value> {
@@ -169,7 +194,7 @@ fn verifier(verifier: &Verifier) -> Value {
     let mut table = match &verifier.keys {
         VerifierKeys::Secret(_) => json!({ "secret": MASK }),
         VerifierKeys::Pem(pem) => json!({ "pem": pem }),
-        VerifierKeys::Jwks(set) => json!({ "jwks": set }),
+        VerifierKeys::Jwks(set) => json!({ "jwks": public(set) }),
         VerifierKeys::Url { url, refresh, grace } => {
             json!({ "jwks": url, "refresh": time(*refresh), "grace": time(*grace) })
         }
