@@ -11,6 +11,7 @@ mod admin;
 mod balancing;
 mod cli;
 mod config_errors;
+mod config_plugins;
 mod discovery;
 mod encrypted;
 mod examples;

@@ -55,6 +55,11 @@ impl Path {
         )
     }
 
+    /// Whether everything here is a secret, whatever its key.
+    pub(super) fn is_secret(&self) -> bool {
+        self.0.first().is_some_and(|first| first == "secret")
+    }
+
     /// As between the brackets of a header.
     fn header(&self) -> String {
         self.0.join(".")
@@ -132,8 +137,15 @@ pub(super) fn unknown(
         meant = near;
         problem.label(format!("did you mean `{near}`?"));
     } else if keys::ROOT.key(key).is_some() {
+        let named = keys::ROOT
+            .key(key)
+            .is_some_and(|key| matches!(key.shape, Shape::Map { .. }));
         problem.help(if path.is_top() {
-            format!("an included file holds only routes and upstreams: write `{key}` into the main file")
+            format!(
+                "an included file holds only routes, upstreams and plugins: write `{key}` into the main file"
+            )
+        } else if named {
+            format!("`{key}` is a table of its own: `[{key}.NAME]`")
         } else {
             format!("`{key}` belongs to the top level: move it above the first `[table]`")
         });
@@ -187,6 +199,12 @@ pub(super) fn remedy(value: &Value, shape: &Shape, key: &str, path: &Path) -> Op
         Shape::Any(shapes) => shapes.iter().any(wanted),
         shape => wanted(shape),
     };
+    // A key of a named table, without the name.
+    if let Shape::Table(table) = shape
+        && table.key(key).is_some_and(|key| takes(&key.shape, value))
+    {
+        return Some(format!("give it a name: `[{}.NAME]`", path.parent().header()));
+    }
     match value {
         Value::Whole(Some(number)) if any(&|shape: &Shape| matches!(shape, Shape::Time { .. })) => Some(
             format!("a duration has a unit: `{key} = \"{number}s\"`, or `\"{number}ms\"`"),
@@ -202,6 +220,7 @@ pub(super) fn remedy(value: &Value, shape: &Shape, key: &str, path: &Path) -> Op
             let example = match key {
                 "listen" | "address" => format!(":{number}"),
                 "admin" => format!("127.0.0.1:{number}"),
+                "rate" => format!("{number}/s"),
                 _ => number.to_string(),
             };
             Some(format!("write `\"{example}\"`"))

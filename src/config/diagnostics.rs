@@ -345,6 +345,7 @@ impl Diagnostics {
             Code::UnknownKey if at(problem).is_some_and(behind) => false,
             // What is left out for its problems uses nothing.
             Code::Unused => !wrong,
+            Code::Duplicate if problem.severity == Severity::Warning => !wrong,
             Code::Syntax => true,
             _ => !lines.contains(&line(problem)),
         });

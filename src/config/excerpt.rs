@@ -81,7 +81,7 @@ impl Text {
         let mut lines = String::with_capacity(to - from);
         let mut line_from = from;
         for line in self.text[from..to].split_inclusive('\n') {
-            let secret = (broken && sensitive(line))
+            let secret = (broken && (sensitive(line) || self.is_among_secrets(line_from)))
                 .then(|| line_from + line.find('=').map_or(0, |equals| equals + 1));
             for (offset, char) in line
                 .char_indices()
@@ -99,6 +99,13 @@ impl Text {
             line_from += line.len();
         }
         (lines, start - from..end - from)
+    }
+
+    /// Whether the last header before a line is that of a `[secret.NAME]`, where no key sounds like one.
+    fn is_among_secrets(&self, line: usize) -> bool {
+        let mut before = self.text[..line].lines().rev().map(str::trim_start);
+        let header = before.find(|line| line.starts_with('['));
+        header.is_some_and(|header| header.trim_start_matches(['[', ' ']).starts_with("secret"))
     }
 
     fn floor(&self, byte: usize) -> usize {

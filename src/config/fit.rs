@@ -14,6 +14,7 @@ use super::suggest;
 use super::tree::{self, Node, Text, Value};
 use super::types::Size;
 use super::units;
+use super::variables::sensitive;
 
 /// Fits a document to the grammar of a main or an included file.
 pub(super) fn document(root: Node, table: &'static Table, problems: &mut Diagnostics) -> Section {
@@ -165,7 +166,7 @@ impl Fitting<'_> {
     fn unknown(&mut self, key: &tree::Key, node: &Node, table: &'static Table, path: &Path) {
         let message = format!("unknown key `{}`{}", key.name, path.within());
         let problem = self.problems.error(Code::UnknownKey, key.at, message);
-        if advice::unknown(problem, &key.name, &node.value, table, path) {
+        if advice::unknown(problem, &key.name, &node.value, table, path) || path.is_secret() {
             self.problems.hide(node.at);
         }
     }
@@ -188,6 +189,9 @@ impl Fitting<'_> {
         let problem = self.problems.error(Code::WrongType, at, message);
         if let Some(help) = advice::remedy(value, shape, key, path) {
             problem.help(help);
+        }
+        if sensitive(key) || path.is_secret() {
+            self.problems.hide(at);
         }
         None
     }

@@ -44,6 +44,12 @@ impl Section {
             .any(|entry| entry.key.name == key && entry.right)
     }
 
+    /// A value that is not taken out.
+    pub(super) fn see(&self, key: &str) -> Option<&What> {
+        let entry = self.entries.iter().find(|entry| entry.key.name == key)?;
+        entry.value.as_ref()
+    }
+
     /// Takes a value out, by key.
     pub(super) fn take(&mut self, key: &str) -> Option<What> {
         self.entries

@@ -143,6 +143,7 @@ fn store(name: &Name, mut table: Section, reading: &mut Reading<'_>) -> Option<S
 }
 
 fn key(name: &Name, mut table: Section, reading: &mut Reading<'_>) -> Option<Key> {
+    hide(&table, "secret", reading);
     let kinds = &["secret", "secret_file", "pem", "pem_file"];
     let said = only(&name.name, name.at, "key", kinds, &table, reading)?;
     let material = if said.starts_with("secret") {
@@ -157,6 +158,7 @@ fn key(name: &Name, mut table: Section, reading: &mut Reading<'_>) -> Option<Key
 }
 
 fn secret(name: &Name, mut table: Section, reading: &mut Reading<'_>) -> Option<NamedSecret> {
+    hide(&table, "value", reading);
     let kinds = &["file", "env", "value"];
     let secret = match only(&name.name, name.at, "secret", kinds, &table, reading)? {
         "file" => reading.secret_file(&table.text("file")?),
@@ -169,13 +171,19 @@ fn secret(name: &Name, mut table: Section, reading: &mut Reading<'_>) -> Option<
     })
 }
 
+/// Whatever else is wrong with its table, a secret is not shown.
+pub(super) fn hide(table: &Section, key: &str, reading: &mut Reading<'_>) {
+    if let Some(What::Text(text)) = table.see(key) {
+        reading.problems.hide(text.at);
+    }
+}
+
 fn variable(table: &mut Section, reading: &mut Reading<'_>) -> Option<Secret> {
     let name = table.text("env")?;
     let value = (reading.environment)(&name.value);
-    if let Some(value) = value.and_then(|value| value.into_string().ok()) {
-        if !value.is_empty() {
-            return Some(Secret(value));
-        }
+    let value = value.and_then(|value| value.into_string().ok());
+    if let Some(value) = value.filter(|value| !value.is_empty()) {
+        return Some(Secret(value));
     }
     let message = format!("the environment variable `{}` holds nothing", name.value);
     reading

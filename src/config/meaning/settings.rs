@@ -311,3 +311,48 @@ pub(super) fn state(main: &mut Section, reading: &mut Reading<'_>) -> Option<Pat
 pub(super) fn count(section: &mut Section, key: &str, default: u32) -> u32 {
     section.whole(key).map_or(default, saturated)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::ffi::OsString;
+
+    use super::*;
+    use crate::config::diagnostics::Diagnostics;
+    use crate::config::{fit, keys, tree};
+
+    #[test]
+    fn state_is_kept_where_the_machine_keeps_it() {
+        let all = [
+            ("STATE_DIRECTORY", "/var/lib/gatewit:/var/lib/other"),
+            ("XDG_STATE_HOME", "/xdg"),
+            ("HOME", "/home/g"),
+        ];
+        for (text, variables, folder) in [
+            ("state = 'here'", &all[..], Some("here")),
+            ("", &all[..], Some("/var/lib/gatewit")),
+            ("", &all[1..], Some("/xdg/gatewit")),
+            ("", &all[2..], Some("/home/g/.local/state/gatewit")),
+            (
+                "",
+                &[("XDG_STATE_HOME", "relative"), all[2]],
+                Some("/home/g/.local/state/gatewit"),
+            ),
+            ("", &[("STATE_DIRECTORY", ""), ("HOME", "")], None),
+            ("", &[], None),
+        ] {
+            let environment = |name: &str| {
+                let known = variables.iter().find(|(known, _)| *known == name);
+                known.map(|(_, value)| OsString::from(value))
+            };
+            let mut reading = Reading::new(Diagnostics::default(), &environment);
+            let index = reading.open_text("test", text);
+            let root = tree::parse(text, index, &environment, &mut reading.problems);
+            let mut main = fit::document(root, &keys::ROOT, &mut reading.problems);
+            assert_eq!(
+                state(&mut main, &mut reading),
+                folder.map(PathBuf::from),
+                "{text} {variables:?}"
+            );
+        }
+    }
+}

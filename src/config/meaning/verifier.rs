@@ -6,7 +6,7 @@ use std::time::Duration;
 use http::Uri;
 
 use super::material::{public_key, secret_or_file};
-use super::powers::{count, only};
+use super::powers::{count, hide, only};
 use crate::config::diagnostics::Code;
 use crate::config::reading::Reading;
 use crate::config::section::Section;
@@ -27,6 +27,7 @@ const LONGEST_LEEWAY: Duration = Duration::from_secs(3600);
 
 pub(super) fn verifier(name: &Name, mut table: Section, reading: &mut Reading<'_>) -> Option<Verifier> {
     let kinds = &["jwks", "pem", "pem_file", "secret", "secret_file"];
+    hide(&table, "secret", reading);
     let said = only(&name.name, name.at, "verifier", kinds, &table, reading);
     let hmac = said.is_some_and(|said| said.starts_with("secret"));
     let algorithms = algorithms(&mut table, hmac, reading);
@@ -42,7 +43,7 @@ pub(super) fn verifier(name: &Name, mut table: Section, reading: &mut Reading<'_
         "jwks" => key_set(&mut table, reading),
         said => {
             for key in ["refresh", "grace"] {
-                unfetched(&table, key, said, reading);
+                unfetched(&table, key, &format!("`{said}`"), reading);
             }
             match said {
                 "pem" | "pem_file" => public_key(&mut table, reading).map(VerifierKeys::Pem),
@@ -103,15 +104,21 @@ fn algorithms(table: &mut Section, hmac: bool, reading: &mut Reading<'_>) -> Vec
 }
 
 fn refused(text: &Text, hmac: bool, ours: &[&str], others: &[&str], reading: &mut Reading<'_>) {
-    let name = if text.variables.is_empty() {
-        text.value.as_str()
-    } else {
-        "it"
-    };
-    let known = format!("accepted are {}", suggest::listed(ours));
-    if name.eq_ignore_ascii_case("none") {
-        let message = "tokens without a signature are nobody's";
-        return reading.invalid(text.at, message, known).unwrap_or_default();
+    let (name, known) = (
+        text.value.as_str(),
+        format!("accepted are {}", suggest::listed(ours)),
+    );
+    if !text.variables.is_empty() {
+        reading.invalid::<()>(
+            text.at,
+            "the variable does not hold an algorithm that fits",
+            known,
+        );
+        return;
+    }
+    if same(name, "none") {
+        reading.invalid::<()>(text.at, "tokens without a signature are nobody's", known);
+        return;
     }
     if others.contains(&name) {
         let (message, help) = if hmac {
@@ -132,15 +139,23 @@ fn refused(text: &Text, hmac: bool, ours: &[&str], others: &[&str], reading: &mu
             .help(help);
         return;
     }
-    let problem = reading.problems.error(
-        Code::InvalidValue,
-        text.at,
-        format!("`{name}` is not an algorithm that is known here"),
-    );
-    match suggest::nearest(name, ours.iter().copied()) {
+    let message = format!("`{name}` is not an algorithm that is known here");
+    let problem = reading.problems.error(Code::InvalidValue, text.at, message);
+    // Another kind of algorithm is no slip.
+    let kin = ours
+        .iter()
+        .filter(|other| same(&other[..1], name.get(..1).unwrap_or_default()));
+    let lower: Vec<_> = kin.map(|other| other.to_lowercase()).collect();
+    let near = suggest::nearest(name, lower.iter().map(String::as_str));
+    match near.and_then(|near| ours.iter().find(|other| same(other, near))) {
         Some(near) => problem.label(format!("did you mean `{near}`?")),
         None => problem.help(known),
     };
+}
+
+/// Whether two names differ in case at most.
+fn same(one: &str, other: &str) -> bool {
+    one.eq_ignore_ascii_case(other)
 }
 
 fn leeway(table: &mut Section, reading: &mut Reading<'_>) -> Duration {
@@ -169,7 +184,7 @@ fn names(table: &mut Section, key: &str, reading: &mut Reading<'_>) -> Vec<Strin
 
 fn unfetched(table: &Section, key: &str, said: &str, reading: &mut Reading<'_>) {
     if let Some(at) = table.key_at(key) {
-        let message = format!("`{key}` is for keys that are fetched, not for `{said}`");
+        let message = format!("`{key}` is for keys that are fetched, not for {said}");
         let problem = reading.problems.error(Code::Conflict, at, message);
         problem.help("leave it out: files are watched and read again when they change");
     }

@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use self::bounds::Limits;
 use super::names::checked;
@@ -24,8 +25,11 @@ mod source;
 
 pub(super) use bounds::within;
 
-/// What a plugin may take minutes for is no tick.
-const SHORTEST_TICK: std::time::Duration = std::time::Duration::from_millis(100);
+/// Bundled plugins whose own configuration names upstreams.
+const FORWARDING: [&str; 2] = ["router", "ext-auth"];
+
+/// More often than this, a timer is a load of its own.
+const SHORTEST_TICK: Duration = Duration::from_millis(100);
 
 /// The plugins so far.
 pub(super) struct Set {
@@ -42,7 +46,7 @@ struct Declared {
     /// `None` for a bundled one that may use everything.
     grants: Option<Grants>,
     env: Vec<(String, Secret)>,
-    tick: std::time::Duration,
+    tick: Duration,
     config: Object,
     behaviour: Behaviour,
     used: bool,
@@ -205,9 +209,13 @@ impl Set {
 
     /// Whether a plugin may name any upstream: then nobody knows which are unused.
     pub(super) fn may_name_any_upstream(&self) -> bool {
+        let forwards = |plugin: &Declared| match &plugin.source {
+            Some(Component::Bundled(name)) => FORWARDING.contains(&name.as_str()),
+            _ => false,
+        };
         self.plugins
             .iter()
-            .any(|plugin| plugin.used && plugin.grants.is_none())
+            .any(|plugin| plugin.used && plugin.grants.is_none() && forwards(plugin))
     }
 
     /// All plugins, each with its grants, after a warning for each that nothing uses.
@@ -376,7 +384,7 @@ fn environment(table: &mut Section, reading: &mut Reading<'_>) -> Vec<(String, S
     environment
 }
 
-fn tick(table: &mut Section, reading: &mut Reading<'_>) -> std::time::Duration {
+fn tick(table: &mut Section, reading: &mut Reading<'_>) -> Duration {
     let at = table.key_at("tick");
     let tick = table.time("tick").unwrap_or(defaults::TICK);
     if let (Some(at), true) = (at, tick < SHORTEST_TICK) {
