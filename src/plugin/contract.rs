@@ -133,7 +133,7 @@ pub(super) fn check(
     let kind = component.component_type();
     for (name, item) in kind.imports(&engine.wasm) {
         let functions = functions(engine, &item.ty);
-        wrong.extend(import(name, &functions, plugin));
+        wrong.extend(import(name, &functions, &plugin.grants, &plugin.name));
     }
     // The linker looks at types, and stops at the first that differs.
     if wrong.is_empty()
@@ -177,6 +177,19 @@ pub(super) fn check(
     if wrong.is_empty() { Ok(hooks) } else { Err(wrong) }
 }
 
+/// The grants that a component needs, each with the interface that needs it.
+pub(super) fn needs(engine: &Engine, component: &Component) -> Vec<(String, &'static str)> {
+    let kind = component.component_type();
+    let imports = kind.imports(&engine.wasm);
+    let needed = imports.filter_map(|(name, item)| {
+        match import(name, &functions(engine, &item.ty), &Grants::default(), "") {
+            Some(Mismatch::Grant { name, grant, .. }) => Some((name, grant)),
+            _ => None,
+        }
+    });
+    needed.collect()
+}
+
 fn functions(engine: &Engine, item: &ComponentItem) -> Vec<String> {
     match item {
         ComponentItem::ComponentInstance(instance) => instance
@@ -187,7 +200,7 @@ fn functions(engine: &Engine, item: &ComponentItem) -> Vec<String> {
     }
 }
 
-fn import(name: &str, functions: &[String], plugin: &config::Plugin) -> Option<Mismatch> {
+fn import(name: &str, functions: &[String], grants: &Grants, plugin: &str) -> Option<Mismatch> {
     let name = || name.to_owned();
     match ours(&name()) {
         None if is_wasi(&name()) => None,
@@ -199,10 +212,10 @@ fn import(name: &str, functions: &[String], plugin: &config::Plugin) -> Option<M
             };
             let keyed = interface == "crypto" && functions.iter().any(|name| KEYED.contains(&name.as_str()));
             let grant = if keyed { Some("keys") } else { *grant }?;
-            (!is_granted(grant, &plugin.grants)).then(|| Mismatch::Grant {
+            (!is_granted(grant, grants)).then(|| Mismatch::Grant {
                 name: interface.to_owned(),
                 grant,
-                plugin: plugin.name.clone(),
+                plugin: plugin.to_owned(),
             })
         }
     }

@@ -73,6 +73,8 @@ pub struct Generation {
     info: Info,
     hooks: Hooks,
     imports: Vec<String>,
+    exports: Vec<String>,
+    needs: Vec<(String, &'static str)>,
     timings: Timings,
 }
 
@@ -135,11 +137,9 @@ impl Generation {
         let code = Code::new(engine, &component, hooks)?;
         let began = Instant::now();
         let info = describe(&code, plugin).await?;
-        let imports = component.component_type();
-        let imports = imports
-            .imports(&engine.wasm)
-            .map(|(name, _)| name.to_owned())
-            .collect();
+        let kind = component.component_type();
+        let imports = kind.imports(&engine.wasm).map(|(name, _)| name.to_owned());
+        let exports = kind.exports(&engine.wasm).map(|(name, _)| name.to_owned());
         Ok(Arc::new(Self {
             engine: engine.clone(),
             code,
@@ -148,7 +148,9 @@ impl Generation {
             size,
             info,
             hooks,
-            imports,
+            imports: imports.collect(),
+            exports: exports.collect(),
+            needs: contract::needs(engine, &component),
             timings: Timings {
                 compile,
                 cached,
@@ -190,6 +192,28 @@ impl Generation {
     /// Interfaces that it imports.
     pub fn imports(&self) -> &[String] {
         &self.imports
+    }
+
+    /// Interfaces that it exports, hooks among them.
+    pub fn exports(&self) -> &[String] {
+        &self.exports
+    }
+
+    /// Interfaces that it imports which need a grant, and the key under `grants`.
+    pub fn needs(&self) -> &[(String, &'static str)] {
+        &self.needs
+    }
+
+    /// Makes an instance that nobody uses: how long that took, and its memory in bytes.
+    ///
+    /// # Errors
+    ///
+    /// How it failed.
+    pub async fn instantiate(&self, plugin: &config::Plugin) -> Result<(Duration, usize), Cause> {
+        let binding = Arc::new(Binding::unused(plugin, MEMORY));
+        let began = Instant::now();
+        let mut instance = Instance::new(&self.code, &binding, DESCRIBE).await?;
+        Ok((began.elapsed(), instance.guest().extent.memory))
     }
 
     /// How long loading took.
