@@ -9,7 +9,7 @@
 //! 8  main.rs · cli/                              say what to do
 //! 7  gateway.rs · worker.rs                      start, wire, stop
 //! 6  admin/                                      ask and command a running gateway
-//! 5  proxy/            reload.rs                 one exchange   |  one configuration change
+//! 5  proxy/            reload/                   one exchange   |  one configuration change
 //! 4  snapshot.rs                                 configuration made real, swapped as one value
 //! 3  plugin/                                     Wasm: lends the mechanisms below to guests
 //! 2  listener/  router/  upstream/  limits/  jwt/    mechanisms, strangers to each other

@@ -6,6 +6,7 @@ use arc_swap::ArcSwap;
 use tokio::runtime::Handle;
 
 use crate::config::{self, Action, Config};
+use crate::plugin;
 use crate::router::Router;
 use crate::upstream::{self, Upstream};
 
@@ -17,6 +18,8 @@ pub struct Snapshot {
     pub router: Router,
     /// Every upstream by name.
     pub upstreams: upstream::Set,
+    /// Every plugin, bound to its routes.
+    pub plugins: plugin::Set,
     /// By index of the route in `config.routes`; empty for a route that does not forward.
     targets: Vec<Targets>,
 }
@@ -31,21 +34,33 @@ struct Targets {
 pub type Live = Arc<ArcSwap<Snapshot>>;
 
 impl Snapshot {
-    /// Makes a configuration real; upstreams whose definition did not change are taken over with their
-    /// endpoints, health and numbers. Names are resolved on `control`.
-    pub fn build(config: Config, previous: Option<&Self>, control: &Handle) -> Self {
+    /// Makes a configuration real; upstreams, plugins and what plugins were granted are taken over where their
+    /// definition did not change. Names are resolved on `control`. What is said about plugins is for the caller: this
+    /// snapshot can run, with those that cannot be loaded broken.
+    pub async fn build(
+        config: Arc<Config>,
+        previous: Option<&Self>,
+        loader: &plugin::Loader,
+        order: Option<&plugin::Order>,
+        control: &Handle,
+    ) -> (Self, plugin::Loading) {
         let upstreams = upstream::Set::build(&config, previous.map(|snapshot| &snapshot.upstreams), control);
+        let before = previous.map(|snapshot| &snapshot.plugins);
+        let powers = powers(before);
+        let (plugins, loading) = loader.load(&config, before, &powers, order).await;
         let targets = config
             .routes
             .iter()
             .map(|route| Targets::resolve(route, &upstreams))
             .collect();
-        Self {
+        let snapshot = Self {
             router: Router::new(&config.routes),
             upstreams,
+            plugins,
             targets,
-            config: Arc::new(config),
-        }
+            config,
+        };
+        (snapshot, loading)
     }
 
     /// The upstream for one request on this route, by weight. `None` for a route that does not forward.
@@ -66,6 +81,11 @@ impl Snapshot {
                 None => Some(upstream),
             })
     }
+}
+
+/// What is lent to plugins; the same as before when nothing of it changed.
+fn powers(before: Option<&plugin::Set>) -> Arc<plugin::Powers> {
+    before.map_or_else(Arc::default, |before| Arc::clone(before.powers()))
 }
 
 impl Targets {

@@ -299,7 +299,15 @@ fn everything_that_a_running_gateway_tells_is_explained() {
     );
     let (_, _, paths) = ask(gateway.admin, "GET", "/", &[]);
     let paths: serde_json::Map<String, Value> = serde_json::from_str(&paths).unwrap();
-    assert_in_readme("paths", paths.keys().map(|path| format!("GET {path}")));
+    let methods = |path: &str| match path.rsplit('/').next() {
+        Some("rollback") => "POST",
+        Some("reload") if path.contains("plugins") => "POST",
+        _ => "GET",
+    };
+    assert_in_readme(
+        "paths",
+        paths.keys().map(|path| format!("{} {path}", methods(path))),
+    );
     let (_, _, metrics) = ask(gateway.admin, "GET", "/metrics", &[]);
     let kinds = Regex::new("(?m)^# TYPE ([a-z_]+) ([a-z]+)$").unwrap();
     let names = kinds.captures_iter(&metrics).map(|kind| match &kind[2] {

@@ -4,20 +4,23 @@ use std::net::IpAddr;
 
 use bytes::Bytes;
 use http::header::{self, HeaderValue};
-use http::{Method, Response, StatusCode, request};
+use http::{Method, Request, Response, StatusCode};
 use http_body_util::Full;
+use hyper::body::Incoming;
+use percent_encoding::percent_decode_str;
 use serde_json::{Value, json};
 
 use super::guard::{self, Verdict};
-use super::{State, scrape, view};
-use crate::reload::{self, Outcome, Trigger};
+use super::{State, plugins, scrape, view};
+use crate::reload::{self, Outcome, Refusal, Trigger};
 use crate::shutdown::Phase;
+use crate::snapshot::Snapshot;
 use crate::telemetry::{Rfc3339, metrics};
 
-type Answer = Response<Full<Bytes>>;
+pub(super) type Answer = Response<Full<Bytes>>;
 
 /// Every path, with the methods that it takes (HEAD goes with GET) and what it is for.
-const PATHS: [(&str, &[Method], &str); 8] = [
+const PATHS: [(&str, &[Method], &str); 12] = [
     ("/healthz", &[Method::GET], "200 while the process lives"),
     ("/readyz", &[Method::GET], "200 while requests are welcome"),
     ("/metrics", &[Method::GET], "for Prometheus"),
@@ -42,10 +45,27 @@ const PATHS: [(&str, &[Method], &str); 8] = [
         &[Method::GET, Method::POST],
         "GET: how the last reload ended; POST: reload",
     ),
+    ("/api/v1/plugins", &[Method::GET], "every plugin, in short"),
+    (
+        "/api/v1/plugins/{name}",
+        &[Method::GET, Method::PUT],
+        "GET: one plugin, its uses and its history; PUT: run this component",
+    ),
+    (
+        "/api/v1/plugins/{name}/reload",
+        &[Method::POST],
+        "POST: load the plugin again",
+    ),
+    (
+        "/api/v1/plugins/{name}/rollback",
+        &[Method::POST],
+        "POST: go back to the generation before, or to ?generation=N",
+    ),
 ];
 
-/// Answers a request; its body, if any, is not looked at.
-pub(super) async fn answer(state: &State, peer: IpAddr, request: &request::Parts) -> Answer {
+/// Answers a request. Its body is read only where one is wanted, from those who may ask.
+pub(super) async fn answer(state: &State, peer: IpAddr, request: Request<Incoming>) -> Answer {
+    let (request, body) = request.into_parts();
     let path = request.uri.path();
     let token = state
         .live
@@ -77,28 +97,43 @@ pub(super) async fn answer(state: &State, peer: IpAddr, request: &request::Parts
             .map(|(path, _, purpose)| ((*path).to_owned(), Value::from(*purpose)));
         return json(StatusCode::OK, &Value::Object(list.collect()));
     }
-    let Some((_, methods, _)) = PATHS.iter().find(|(known, ..)| *known == path) else {
+    let found = PATHS
+        .iter()
+        .find_map(|(pattern, methods, _)| Some((*pattern, *methods, name_in(pattern, path)?)));
+    let Some((pattern, methods, name)) = found else {
         return problem(StatusCode::NOT_FOUND, "no such path; / lists them");
     };
     if !methods.contains(method) {
         return wrong_method(methods);
     }
-    if method == Method::POST {
-        return match state.reload.reload(Trigger::Api).await {
-            Some(outcome) => reloaded(&outcome),
-            None => problem(StatusCode::SERVICE_UNAVAILABLE, "the gateway is stopping"),
-        };
+    let name = percent_decode_str(name).decode_utf8_lossy();
+    match (pattern, method.as_str()) {
+        ("/api/v1/plugins/{name}", "PUT") => plugins::put(state, &name, &request.headers, body).await,
+        ("/api/v1/plugins/{name}/reload", _) => plugins::reload(state, &name).await,
+        ("/api/v1/plugins/{name}/rollback", _) => plugins::roll_back(state, &name, request.uri.query()).await,
+        (_, "POST") => ended(state.reload.reload(Trigger::Api).await.as_deref()),
+        _ => read(state, pattern, &name),
     }
-    read(state, path)
 }
 
-fn read(state: &State, path: &str) -> Answer {
+/// What stands in the place of `{name}`, empty where there is no such place; `None` when they are different paths.
+fn name_in<'p>(pattern: &str, path: &'p str) -> Option<&'p str> {
+    let Some((before, after)) = pattern.split_once("{name}") else {
+        return (pattern == path).then_some("");
+    };
+    let name = path.strip_prefix(before)?.strip_suffix(after)?;
+    (!name.is_empty() && !name.contains('/')).then_some(name)
+}
+
+fn read(state: &State, path: &str, name: &str) -> Answer {
     let snapshot = state.live.load_full();
     match path {
         "/healthz" => json(StatusCode::OK, &json!({"status": "alive"})),
-        "/readyz" => ready(state.life.phase()),
+        "/readyz" => ready(state.life.phase(), &snapshot),
         "/metrics" => {
-            let text = state.metrics.render(scrape::families(&snapshot.upstreams));
+            let mut families = scrape::families(&snapshot.upstreams);
+            families.extend(plugins::families(state, &snapshot));
+            let text = state.metrics.render(families);
             with_type(StatusCode::OK, metrics::CONTENT_TYPE, text)
         }
         "/api/v1/version" => json(StatusCode::OK, &version(state, &snapshot.config.hash)),
@@ -111,6 +146,14 @@ fn read(state: &State, path: &str) -> Answer {
             let body = json!({"upstreams": snapshot.upstreams.views(), "dns": snapshot.upstreams.names()});
             json(StatusCode::OK, &body)
         }
+        "/api/v1/plugins" => json(StatusCode::OK, &plugins::all(state, &snapshot)),
+        "/api/v1/plugins/{name}" => match plugins::one(state, &snapshot, name) {
+            Some(view) => json(StatusCode::OK, &view),
+            None => problem(
+                StatusCode::NOT_FOUND,
+                "the configuration has no plugin of this name",
+            ),
+        },
         _ => match state.reload.last() {
             Some(last) => json(StatusCode::OK, &json!(*last)),
             None => json(StatusCode::OK, &Value::Null),
@@ -118,9 +161,14 @@ fn read(state: &State, path: &str) -> Answer {
     }
 }
 
-fn ready(phase: Phase) -> Answer {
+/// A plugin that could not be loaded does not make it red: the other routes are served, and restarting would not help.
+fn ready(phase: Phase, snapshot: &Snapshot) -> Answer {
     let reason = match phase {
-        Phase::Running => return json(StatusCode::OK, &json!({"ready": true, "reasons": []})),
+        Phase::Running => {
+            let problems = snapshot.plugins.problems().map(|problem| &problem.message);
+            let body = json!({"ready": true, "reasons": [], "problems": problems.collect::<Vec<_>>()});
+            return json(StatusCode::OK, &body);
+        }
         Phase::Starting => "starting: not every name has been asked yet",
         Phase::Leaving => "stopping: listeners close soon",
         Phase::Draining => "stopping: exchanges in flight finish",
@@ -143,8 +191,11 @@ fn version(state: &State, hash: &str) -> Value {
     })
 }
 
-/// With the problems as people read them, for the command line.
-fn reloaded(outcome: &Outcome) -> Answer {
+/// How a reload ended; with the problems as people read them, for the command line.
+pub(super) fn ended(outcome: Option<&Outcome>) -> Answer {
+    let Some(outcome) = outcome else {
+        return problem(StatusCode::SERVICE_UNAVAILABLE, "the gateway is stopping");
+    };
     let mut body = json!(outcome);
     let status = match &outcome.result {
         reload::Result::Applied { .. } | reload::Result::Unchanged { .. } => StatusCode::OK,
@@ -152,13 +203,22 @@ fn reloaded(outcome: &Outcome) -> Answer {
             body["text"] = diagnostics.render(false).into();
             StatusCode::UNPROCESSABLE_ENTITY
         }
+        reload::Result::Refused { reason } => {
+            let status = match reason {
+                Refusal::NoSuchPlugin => StatusCode::NOT_FOUND,
+                Refusal::NoState | Refusal::NoGeneration => StatusCode::CONFLICT,
+            };
+            return problem(status, &reason.to_string());
+        }
     };
     json(status, &body)
 }
 
 fn wrong_method(methods: &[Method]) -> Answer {
     let mut allow: Vec<&str> = methods.iter().map(Method::as_str).collect();
-    allow.insert(1, "HEAD");
+    if allow.contains(&"GET") {
+        allow.insert(1, "HEAD");
+    }
     let mut answer = problem(
         StatusCode::METHOD_NOT_ALLOWED,
         "this path does not take this method",
@@ -170,7 +230,7 @@ fn wrong_method(methods: &[Method]) -> Answer {
 }
 
 /// RFC 9457.
-fn problem(status: StatusCode, detail: &str) -> Answer {
+pub(super) fn problem(status: StatusCode, detail: &str) -> Answer {
     let title = status.canonical_reason().unwrap_or_default();
     let body = json!({"title": title, "status": status.as_u16(), "detail": detail});
     with_type(status, "application/problem+json", format!("{body}\n"))

@@ -16,6 +16,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
 use tokio::time;
 
+use crate::plugin::Loader;
 use crate::reload;
 use crate::shutdown::Life;
 use crate::snapshot::Live;
@@ -23,6 +24,7 @@ use crate::telemetry::metrics::Metrics;
 
 mod api;
 mod guard;
+mod plugins;
 mod scrape;
 mod view;
 
@@ -54,6 +56,8 @@ pub struct State {
     pub live: Live,
     /// Everything that is counted.
     pub metrics: Arc<Metrics>,
+    /// Knows what plugins were.
+    pub loader: Arc<Loader>,
     /// Commands a reload, and knows how the last one ended.
     pub reload: reload::Handle,
 }
@@ -108,7 +112,7 @@ impl Server {
 async fn serve(stream: TcpStream, peer: SocketAddr, state: Arc<State>, permit: Option<OwnedSemaphorePermit>) {
     let service = service_fn(|request: http::Request<hyper::body::Incoming>| {
         let state = Arc::clone(&state);
-        async move { Ok::<_, Infallible>(api::answer(&state, peer.ip(), &request.into_parts().0).await) }
+        async move { Ok::<_, Infallible>(api::answer(&state, peer.ip(), request).await) }
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())

@@ -15,6 +15,7 @@ use tracing::info;
 use crate::admin;
 use crate::config::{Config, Source};
 use crate::listener::Listener;
+use crate::plugin::Loader;
 use crate::reload::{self, Reloader};
 use crate::shutdown::{Life, Phase};
 use crate::snapshot::{Live, Snapshot};
@@ -24,6 +25,7 @@ use crate::worker::Worker;
 
 mod accept;
 mod memory;
+mod ticker;
 mod workers;
 
 use accept::{Listeners, Outside, lock};
@@ -104,11 +106,10 @@ pub async fn start(options: Options) -> Result<Running, Error> {
         .as_ref()
         .map(|admin| bind_admin(admin.address))
         .transpose()?;
-    let live: Live = Arc::new(ArcSwap::from_pointee(Snapshot::build(
-        config,
-        None,
-        &tokio::runtime::Handle::current(),
-    )));
+    // What is written while it is loaded is another change.
+    let files = reload::Files::of(&config);
+    let loader = Arc::new(Loader::new(config.state.as_deref()));
+    let live: Live = Arc::new(ArcSwap::from_pointee(first_snapshot(config, &loader).await));
     let workers = Workers::start(workers, &live, &life, &shed, &metrics, &log)?;
     let listeners = Listeners::new(
         Arc::clone(&workers),
@@ -118,19 +119,29 @@ pub async fn start(options: Options) -> Result<Running, Error> {
     );
     let listeners = Arc::new(Mutex::new(listeners));
     let outside = Outside::new(Arc::clone(&listeners), Arc::clone(&log));
-    let (reloader, reload) = Reloader::new(source, Arc::clone(&live), Arc::clone(&metrics), outside);
+    let (reloader, reload) = Reloader::new(
+        source,
+        Arc::clone(&live),
+        Arc::clone(&loader),
+        Arc::clone(&metrics),
+        outside,
+    );
     let addresses = bound
         .iter()
         .map(|listener| (listener.config().name.clone(), listener.address()))
         .collect();
     let admin_address = admin.as_ref().map(admin::Server::address);
-    let mut tasks = vec![tokio::spawn(memory::watch(Arc::clone(&live), shed))];
+    let mut tasks = vec![
+        tokio::spawn(memory::watch(Arc::clone(&live), shed)),
+        tokio::spawn(ticker::supervise(Arc::clone(&live))),
+    ];
     if let Some(server) = admin {
         let state = Arc::new(admin::State {
             started: SystemTime::now(),
             life: life.clone(),
             live: Arc::clone(&live),
             metrics: Arc::clone(&metrics),
+            loader,
             reload: reload.clone(),
         });
         tasks.push(tokio::spawn(async move {
@@ -139,7 +150,7 @@ pub async fn start(options: Options) -> Result<Running, Error> {
     }
     live.load_full().upstreams.first_answers(FIRST_ANSWERS).await;
     lock(&listeners).begin(bound);
-    tasks.push(tokio::spawn(reloader.run()));
+    tasks.push(tokio::spawn(reloader.run(files)));
     metrics.config_live(&live.load().config.hash, SystemTime::now());
     life.enter(Phase::Running);
     Ok(Running {
@@ -153,6 +164,22 @@ pub async fn start(options: Options) -> Result<Running, Error> {
         listeners,
         tasks,
     })
+}
+
+/// With what can be loaded; routes that use what can not are answered by the gateway itself.
+async fn first_snapshot(config: Config, loader: &Loader) -> Snapshot {
+    let control = tokio::runtime::Handle::current();
+    let config = Arc::new(config);
+    let (snapshot, loading) = Snapshot::build(Arc::clone(&config), None, loader, None, &control).await;
+    if !loading.problems.is_empty() {
+        let problems = loading.diagnostics(&config);
+        tracing::error!(%problems, "routes whose plugins can not be loaded answer with an error");
+        loader.note_failures(&loading.problems);
+    }
+    if let Err(error) = loader.commit(&loading).await {
+        tracing::warn!(%error, "what was loaded can not be kept for the next start");
+    }
+    snapshot
 }
 
 impl Running {

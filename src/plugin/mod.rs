@@ -16,11 +16,13 @@ pub mod failure;
 mod fields;
 mod generation;
 mod guest;
+pub mod history;
 mod hooks;
 mod host;
 mod instance;
 mod instances;
 mod link;
+mod loader;
 mod memory;
 mod outcome;
 mod overlay;
@@ -29,6 +31,8 @@ mod powers;
 mod quarantine;
 pub mod scene;
 pub mod schema;
+mod set;
+pub mod source;
 mod stats;
 pub mod store;
 mod stream;
@@ -41,6 +45,7 @@ pub use fields::{Fields, Side, is_owned};
 pub use generation::{Generation, Info, LoadError, Timings};
 pub use hooks::{Hook, Hooks};
 pub use instances::Instances;
+pub use loader::{Change, Failure, Ledger, Loader, Loading, Order, Wish};
 pub use memory::{Attribute, Memory};
 pub use outcome::{
     BodyOutcome, ChunkOutcome, Direction, LocalResponse, Pick, RequestOutcome, ResponseOutcome, Routing,
@@ -49,6 +54,7 @@ pub use outcome::{
 pub use overlay::{EditError, Overlay, Phase};
 pub use powers::Powers;
 pub use scene::Scene;
+pub use set::{Chain, Link, Member, Problem, Set};
 pub use stats::{Calls, Stats};
 pub use store::Store;
 pub use stream::Stream;

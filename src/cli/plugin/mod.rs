@@ -7,6 +7,7 @@ use clap::Subcommand;
 use super::Exit;
 
 mod build;
+mod list;
 mod new;
 
 /// What `plugin` takes.
@@ -22,6 +23,8 @@ enum Command {
     New(new::Args),
     /// Build the plugin in a folder, and say where the component is
     Build(build::Args),
+    /// Print the plugins of the running gateway
+    List(list::Args),
 }
 
 /// Runs the command.
@@ -29,6 +32,7 @@ pub(super) fn run(args: &Args) -> Exit {
     match &args.command {
         Command::New(args) => new::run(args),
         Command::Build(args) => build::run(args),
+        Command::List(args) => list::run(args),
     }
 }
 

@@ -1,0 +1,260 @@
+//! One plugin being loaded: which component, compiled or taken over, bound to every configuration that uses it.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use bytes::Bytes;
+
+use super::{Change, Loader, Loading, Wish};
+use crate::config::{self, Config};
+use crate::plugin::history::{Arrival, By, Entry, History, Origin, Wanted};
+use crate::plugin::set::{Link, Member, Problem};
+use crate::plugin::{Bound, Digest, Generation, Powers, schema, source};
+
+/// One plugin being loaded.
+pub(super) struct One<'l> {
+    pub(super) loader: &'l Loader,
+    pub(super) plugin: &'l Arc<config::Plugin>,
+    pub(super) before: Option<&'l Arc<Member>>,
+    pub(super) powers: &'l Arc<Powers>,
+    /// What is lent is what was lent.
+    pub(super) same_powers: bool,
+    /// Even if nothing changed.
+    pub(super) again: bool,
+}
+
+impl One<'_> {
+    pub(super) async fn load(&self, config: &Config, wish: Option<&Wish>, loading: &mut Loading) -> Member {
+        let uses = uses(config, &self.plugin.name);
+        let mut member = Member {
+            plugin: Arc::clone(self.plugin),
+            generation: None,
+            uses: Vec::with_capacity(uses.len()),
+            problems: Vec::new(),
+        };
+        match self.generation(wish, loading).await {
+            Err(problem) => {
+                let why: Arc<str> = problem.message.as_str().into();
+                member.problems.push(problem);
+                member.uses.extend(uses.into_iter().map(|(used, routes)| {
+                    let why = Arc::clone(&why);
+                    (Link::Broken { used, why }, routes)
+                }));
+            }
+            Ok(generation) => {
+                for (used, routes) in uses {
+                    let link = self.bind(&generation, used, &mut member.problems).await;
+                    member.uses.push((link, routes));
+                }
+                member.generation = Some(generation);
+            }
+        }
+        loading.problems.extend(member.problems.iter().cloned());
+        member
+    }
+
+    async fn generation(
+        &self,
+        wish: Option<&Wish>,
+        loading: &mut Loading,
+    ) -> Result<Arc<Generation>, Problem> {
+        let history = self.loader.ledger(&self.plugin.name).unwrap_or_default().history;
+        let Candidate { component, arrival } = self.candidate(wish, &history).await?;
+        let live = self.before.and_then(|before| before.generation.as_ref());
+        let same = live.filter(|live| {
+            live.digest() == arrival.digest
+                && !self.again
+                && self
+                    .before
+                    .is_some_and(|before| before.is_defined_as(self.plugin))
+        });
+        let generation = match same {
+            Some(live) => Arc::clone(live),
+            None => {
+                let began = Instant::now();
+                let number = history.number(arrival.digest);
+                let generation = self.compile(component.clone(), number).await?;
+                loading.changes.push(Change {
+                    plugin: self.plugin.name.clone(),
+                    generation: number,
+                    digest: arrival.digest,
+                    size: arrival.size,
+                    previous: live.map(|live| live.number()),
+                    origin: arrival.origin,
+                    load: began.elapsed(),
+                });
+                generation
+            }
+        };
+        loading
+            .arrivals
+            .push((self.plugin.name.clone(), arrival, component));
+        Ok(generation)
+    }
+
+    async fn candidate(&self, wish: Option<&Wish>, history: &History) -> Result<Candidate, Problem> {
+        let source = self.loader.source(self.plugin, history).await;
+        let held = source.as_ref().ok().map(|component| Digest::of(component));
+        let wanted = |digest, by| Wanted {
+            digest,
+            instead_of: held,
+            by,
+        };
+        match wish {
+            Some(Wish::Put(component)) => {
+                let wanted = wanted(Digest::of(component), By::Put);
+                return Ok(Candidate::new(component.clone(), Origin::Api, Some(wanted)));
+            }
+            Some(Wish::Back(number)) => {
+                let entry = history
+                    .earlier(*number)
+                    .ok_or_else(|| self.problem("there is no such earlier generation"))?;
+                let wanted = wanted(entry.digest, By::Rollback);
+                return self.kept(history, entry, source.ok(), wanted).await;
+            }
+            Some(Wish::Again) | None => {}
+        }
+        if let Some(wanted) = history.instead_of(held)
+            && let Some(entry) = history.entry(wanted.digest)
+        {
+            return self.kept(history, entry, source.ok(), wanted).await;
+        }
+        let component = source.map_err(|error| Problem {
+            passing: matches!(error, source::Error::Download { .. }),
+            ..self.problem(explain(&error))
+        })?;
+        Ok(Candidate::new(component, Origin::Source, None))
+    }
+
+    async fn kept(
+        &self,
+        history: &History,
+        entry: &Entry,
+        source: Option<Bytes>,
+        wanted: Wanted,
+    ) -> Result<Candidate, Problem> {
+        let kept = self
+            .loader
+            .earlier(&self.plugin.name, history, entry.digest)
+            .await;
+        let same = |component: &Bytes| Digest::of(component) == entry.digest;
+        let component = kept.or_else(|| source.filter(same)).ok_or_else(|| {
+            self.problem(format!(
+                "the component of generation {} is not there any more",
+                entry.number
+            ))
+        })?;
+        Ok(Candidate::new(component, entry.origin, Some(wanted)))
+    }
+
+    async fn compile(&self, component: Bytes, number: u64) -> Result<Arc<Generation>, Problem> {
+        let engine = self.loader.engine().map_err(|error| self.problem(error))?;
+        let loaded = Generation::load(&engine, component, self.plugin, number).await;
+        loaded.map_err(|error| self.problem(error.to_string()))
+    }
+
+    async fn bind(
+        &self,
+        generation: &Arc<Generation>,
+        used: Arc<config::Use>,
+        problems: &mut Vec<Problem>,
+    ) -> Link {
+        if let Some(bound) = self.taken_over(generation, &used) {
+            return Link::Ready(bound);
+        }
+        let complaints = match self.against_schema(generation, &used) {
+            complaints if complaints.is_empty() => {
+                let tried = Bound::try_new(generation, &used, self.plugin, self.powers).await;
+                match tried {
+                    Ok(bound) => return Link::Ready(bound),
+                    Err(refused) => refused.into_iter().map(|it| (it.pointer, it.message)).collect(),
+                }
+            }
+            complaints => complaints,
+        };
+        let why = format!(
+            "its configuration is refused: {}",
+            complaints.first().map_or("", |it| it.1.as_str())
+        );
+        problems.extend(complaints.into_iter().map(|(pointer, message)| Problem {
+            plugin: self.plugin.name.clone(),
+            place: used.config.place(&pointer).unwrap_or(&used.place).clone(),
+            message: format!("plugin {}: {message}", self.plugin.name),
+            help: None,
+            passing: false,
+        }));
+        Link::Broken {
+            used,
+            why: why.into(),
+        }
+    }
+
+    fn taken_over(&self, generation: &Arc<Generation>, used: &Arc<config::Use>) -> Option<Arc<Bound>> {
+        let before = self.before.filter(|_| self.same_powers)?;
+        let live = before.generation.as_ref();
+        live.filter(|live| Arc::ptr_eq(live, generation))?;
+        let bounds = before.uses.iter().filter_map(|(link, _)| link.ready());
+        bounds.into_iter().find(|bound| **bound.used() == **used).cloned()
+    }
+
+    fn against_schema(&self, generation: &Generation, used: &config::Use) -> Vec<(String, String)> {
+        let Some(schema) = generation.schema() else {
+            return Vec::new();
+        };
+        let complaints = schema::check(schema, &used.config.value).into_iter();
+        complaints.map(|it| (it.pointer, it.message)).collect()
+    }
+
+    fn problem(&self, message: impl Into<String>) -> Problem {
+        Problem {
+            plugin: self.plugin.name.clone(),
+            place: self.plugin.place.clone(),
+            message: format!("plugin {}: {}", self.plugin.name, message.into()),
+            help: None,
+            passing: false,
+        }
+    }
+}
+
+/// Bytes to load, and where they came from.
+struct Candidate {
+    component: Bytes,
+    arrival: Arrival,
+}
+
+impl Candidate {
+    fn new(component: Bytes, origin: Origin, wanted: Option<Wanted>) -> Self {
+        let arrival = Arrival {
+            digest: wanted.map_or_else(|| Digest::of(&component), |wanted| wanted.digest),
+            size: component.len() as u64,
+            origin,
+            wanted,
+        };
+        Self { component, arrival }
+    }
+}
+
+/// The different uses of a plugin, with the names of their routes.
+fn uses(config: &Config, plugin: &str) -> Vec<(Arc<config::Use>, Vec<String>)> {
+    let mut uses: Vec<(Arc<config::Use>, Vec<String>)> = Vec::new();
+    for route in &config.routes {
+        for used in route.chain.iter().filter(|used| used.plugin == plugin) {
+            match uses.iter_mut().find(|(known, _)| **known == **used) {
+                Some((_, routes)) => routes.push(route.name.clone()),
+                None => uses.push((Arc::clone(used), vec![route.name.clone()])),
+            }
+        }
+    }
+    uses
+}
+
+/// An error with its causes.
+fn explain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text = format!("{text}: {error}");
+        cause = error.source();
+    }
+    text
+}

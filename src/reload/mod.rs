@@ -1,0 +1,400 @@
+//! One configuration change: load everything, build, swap once, or leave all as it was and say why.
+//!
+//! One at a time, on the control runtime. What starts one (a signal, a changed file, the API) asks through
+//! [`Handle`] and is told how it ended.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
+
+use arc_swap::ArcSwapOption;
+use serde::{Serialize, Serializer};
+use tokio::sync::{mpsc, oneshot};
+use tracing::{error, info, warn};
+
+use crate::config::{self, Code, Config, Diagnostics, Source};
+use crate::plugin::{self, Loader};
+use crate::router;
+use crate::snapshot::{Live, Snapshot};
+use crate::telemetry::metrics::{self, Metrics};
+
+mod differences;
+mod files;
+
+use differences::differences;
+pub use files::Files;
+
+/// How often files are looked at. Looking is cheap, needs no rights, and works for bind mounts and Docker
+/// configs, where file events do not arrive.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// Between two tries to load a plugin whose component could not be had: from the first to the longest, doubling.
+const PAUSES: (Duration, Duration) = (Duration::from_secs(5), Duration::from_mins(1));
+
+/// How long the first answers for new names are waited for; until then the old configuration serves.
+const FIRST_ANSWERS: Duration = Duration::from_secs(2);
+
+/// What asked for a reload.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Trigger {
+    /// SIGHUP.
+    Signal,
+    /// A file changed.
+    File,
+    /// The admin API.
+    Api,
+    /// What could not be had before is tried again from time to time.
+    Retry,
+}
+
+/// How a reload ended.
+#[derive(Clone, Debug, Serialize)]
+pub struct Outcome {
+    /// When.
+    #[serde(serialize_with = "rfc3339")]
+    pub at: SystemTime,
+    /// What asked for it.
+    pub trigger: Trigger,
+    /// How it ended.
+    #[serde(flatten)]
+    pub result: Result,
+}
+
+/// See [`Outcome`].
+#[derive(Clone, Debug, Serialize)]
+#[serde(tag = "result", rename_all = "snake_case")]
+pub enum Result {
+    /// The new configuration runs.
+    Applied {
+        /// [`Config::hash`].
+        hash: String,
+        /// What is different, one sentence each.
+        changed: Vec<String>,
+        /// Generations of plugins that began to run with it.
+        plugins: Vec<plugin::Change>,
+        /// Warnings of the new configuration.
+        warnings: Diagnostics,
+    },
+    /// What was read says what runs already.
+    Unchanged {
+        /// [`Config::hash`].
+        hash: String,
+    },
+    /// The old configuration runs on.
+    Rejected {
+        /// Every problem.
+        diagnostics: Diagnostics,
+    },
+    /// What was asked of a plugin cannot be done.
+    Refused {
+        /// Why.
+        reason: Refusal,
+    },
+}
+
+/// Why something that was asked of a plugin is not even tried.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize, thiserror::Error)]
+#[serde(rename_all = "snake_case")]
+pub enum Refusal {
+    /// The configuration has no such plugin.
+    #[error("the configuration has no plugin of this name")]
+    NoSuchPlugin,
+    /// There is nowhere to keep it.
+    #[error(
+        "a component that is given here has to outlive a restart: set `state` to a folder in the configuration"
+    )]
+    NoState,
+    /// There is no earlier generation, or none of this number.
+    #[error("there is no such generation to go back to")]
+    NoGeneration,
+}
+
+/// Asks for reloads. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Handle {
+    requests: mpsc::Sender<Request>,
+    last: Arc<ArcSwapOption<Outcome>>,
+}
+
+/// What is asked, by whom, and who waits for the outcome.
+type Request = (Trigger, Option<plugin::Order>, oneshot::Sender<Arc<Outcome>>);
+
+impl Handle {
+    /// Reloads now; waits for a reload that is running. `None` when the gateway is stopping.
+    pub async fn reload(&self, trigger: Trigger) -> Option<Arc<Outcome>> {
+        self.ask(trigger, None).await
+    }
+
+    /// Has one plugin loaded again, replaced, or rolled back; the configuration stays as it is.
+    pub async fn plugin(&self, order: plugin::Order) -> Option<Arc<Outcome>> {
+        self.ask(Trigger::Api, Some(order)).await
+    }
+
+    async fn ask(&self, trigger: Trigger, order: Option<plugin::Order>) -> Option<Arc<Outcome>> {
+        let (reply, outcome) = oneshot::channel();
+        self.requests.send((trigger, order, reply)).await.ok()?;
+        outcome.await.ok()
+    }
+
+    /// How the last reload ended that was not [`Result::Unchanged`].
+    pub fn last(&self) -> Option<Arc<Outcome>> {
+        self.last.load_full()
+    }
+}
+
+/// What must be ready before a configuration can be swapped in, and is not part of the snapshot: listeners.
+/// Implemented above.
+pub trait Rim {
+    /// What was prepared.
+    type Ready;
+
+    /// Binds what is new, without disturbing what runs.
+    ///
+    /// # Errors
+    ///
+    /// What could not be bound; then nothing changes.
+    fn prepare(&mut self, config: &Config) -> std::result::Result<Self::Ready, Diagnostics>;
+
+    /// Takes over what was prepared and lets go of what is gone.
+    fn commit(&mut self, ready: Self::Ready) -> impl Future<Output = ()> + Send + use<Self>;
+}
+
+/// Carries reloads out.
+pub struct Reloader<R> {
+    source: Source,
+    live: Live,
+    loader: Arc<Loader>,
+    metrics: Arc<Metrics>,
+    rim: R,
+    requests: mpsc::Receiver<Request>,
+    last: Arc<ArcSwapOption<Outcome>>,
+    /// When what may come right by itself was last tried again, and the pause after it.
+    tried: (Instant, Duration),
+}
+
+impl<R: Rim> Reloader<R> {
+    /// Reloads from `source` into `live`.
+    pub fn new(
+        source: Source,
+        live: Live,
+        loader: Arc<Loader>,
+        metrics: Arc<Metrics>,
+        rim: R,
+    ) -> (Self, Handle) {
+        let (sender, requests) = mpsc::channel(8);
+        let last = Arc::new(ArcSwapOption::empty());
+        let handle = Handle {
+            requests: sender,
+            last: Arc::clone(&last),
+        };
+        (
+            Self {
+                source,
+                live,
+                loader,
+                metrics,
+                rim,
+                requests,
+                last,
+                tried: (Instant::now(), PAUSES.0),
+            },
+            handle,
+        )
+    }
+
+    /// Runs until every handle is gone. `files` is how the files looked before they were read.
+    pub async fn run(mut self, mut files: Files) {
+        let mut seen = files.clone();
+        let mut look = tokio::time::interval(LOOK);
+        look.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                request = self.requests.recv() => {
+                    let Some((trigger, order, reply)) = request else { return };
+                    let before = Files::of(&self.live.load().config);
+                    // Nobody listens any more: the caller has given up waiting.
+                    let _ = reply.send(self.reload(trigger, order.as_ref()).await);
+                    files = Files::of(&self.live.load().config).dated(&before);
+                }
+                _ = look.tick() => {
+                    let now = Files::of(&self.live.load().config);
+                    // Looked at twice: a file that is just being written is left alone until it rests.
+                    if now != files && now == seen {
+                        self.reload(Trigger::File, None).await;
+                        files = Files::of(&self.live.load().config).dated(&now);
+                    }
+                    seen = now;
+                    self.try_again().await;
+                }
+            }
+        }
+    }
+
+    /// A server that a component comes from may be there later than the gateway.
+    async fn try_again(&mut self) {
+        let old = self.live.load_full();
+        if !old.plugins.problems().any(|problem| problem.passing) {
+            self.tried.1 = PAUSES.0;
+            return;
+        }
+        let (last, pause) = self.tried;
+        if last.elapsed() < pause {
+            return;
+        }
+        let config = Arc::clone(&old.config);
+        let result = self.swap(&old, config, None, Diagnostics::default()).await;
+        self.tried = (Instant::now(), (pause * 2).min(PAUSES.1));
+        if let Ok(result @ Result::Applied { .. }) = result {
+            self.finish(Trigger::Retry, result);
+        }
+    }
+
+    async fn reload(&mut self, trigger: Trigger, order: Option<&plugin::Order>) -> Arc<Outcome> {
+        let result = match order {
+            Some(order) => self.carry_out(order).await,
+            None => self.load(trigger).await,
+        };
+        self.finish(
+            trigger,
+            result.unwrap_or_else(|diagnostics| Result::Rejected { diagnostics }),
+        )
+    }
+
+    fn finish(&self, trigger: Trigger, result: Result) -> Arc<Outcome> {
+        let outcome = Arc::new(Outcome {
+            at: SystemTime::now(),
+            trigger,
+            result,
+        });
+        self.tell(&outcome);
+        if !matches!(outcome.result, Result::Unchanged { .. } | Result::Refused { .. }) {
+            self.last.store(Some(Arc::clone(&outcome)));
+        }
+        outcome
+    }
+
+    fn tell(&self, outcome: &Outcome) {
+        let trigger = outcome.trigger;
+        match &outcome.result {
+            Result::Applied { hash, changed, .. } => {
+                info!(
+                    ?trigger,
+                    hash,
+                    changed = changed.join("; "),
+                    "configuration applied"
+                );
+                self.metrics.config_live(hash, outcome.at);
+                self.metrics.reloaded(metrics::Reload::Applied);
+            }
+            Result::Unchanged { hash } => {
+                info!(?trigger, hash, "configuration unchanged");
+                self.metrics.reloaded(metrics::Reload::Unchanged);
+            }
+            Result::Rejected { diagnostics } => {
+                error!(?trigger, problems = %diagnostics, "configuration rejected, the old one runs on");
+                self.metrics.reloaded(metrics::Reload::Rejected);
+            }
+            Result::Refused { reason } => info!(?trigger, %reason, "nothing changed"),
+        }
+    }
+
+    async fn load(&mut self, trigger: Trigger) -> std::result::Result<Result, Diagnostics> {
+        let old = self.live.load_full();
+        if matches!(self.source, Source::Stdin) {
+            if trigger == Trigger::File {
+                // Only components can have changed.
+                let config = Arc::clone(&old.config);
+                return self.swap(&old, config, None, Diagnostics::default()).await;
+            }
+            let message = "the configuration came from standard input and can not be read again";
+            return Err(Diagnostics::from_message(Code::File, message));
+        }
+        let mut loaded = config::load(self.source.clone())?;
+        router::warn_of_unreachable(&mut loaded);
+        let config = if loaded.config.hash == old.config.hash {
+            Arc::clone(&old.config)
+        } else {
+            Arc::new(loaded.config)
+        };
+        self.swap(&old, config, None, loaded.warnings).await
+    }
+
+    /// One plugin alone, in the configuration that runs.
+    async fn carry_out(&mut self, order: &plugin::Order) -> std::result::Result<Result, Diagnostics> {
+        let old = self.live.load_full();
+        if let Some(reason) = self.refusal(&old.config, order) {
+            return Ok(Result::Refused { reason });
+        }
+        let config = Arc::clone(&old.config);
+        self.swap(&old, config, Some(order), Diagnostics::default()).await
+    }
+
+    fn refusal(&self, config: &Config, order: &plugin::Order) -> Option<Refusal> {
+        let known = config.plugins.iter().any(|plugin| plugin.name == order.plugin);
+        let history = self.loader.ledger(&order.plugin).unwrap_or_default().history;
+        match order.wish {
+            _ if !known => Some(Refusal::NoSuchPlugin),
+            plugin::Wish::Put(_) if !self.loader.has_state() => Some(Refusal::NoState),
+            plugin::Wish::Back(number) if history.earlier(number).is_none() => Some(Refusal::NoGeneration),
+            _ => None,
+        }
+    }
+
+    async fn swap(
+        &mut self,
+        old: &Arc<Snapshot>,
+        config: Arc<Config>,
+        order: Option<&plugin::Order>,
+        warnings: Diagnostics,
+    ) -> std::result::Result<Result, Diagnostics> {
+        let control = tokio::runtime::Handle::current();
+        let same = Arc::ptr_eq(&config, &old.config);
+        let hash = config.hash.clone();
+        let (snapshot, loading) =
+            Snapshot::build(Arc::clone(&config), Some(old), &self.loader, order, &control).await;
+        // What was broken and still is stands in nobody's way, but is not passed over in silence either.
+        let new = |problem: &&plugin::Problem| !old.plugins.problems().any(|known| known.is_same(problem));
+        let worse = loading.problems.iter().any(|problem| new(&problem));
+        if worse || (same && loading.changes.is_empty() && !loading.problems.is_empty()) {
+            self.loader.note_failures(&loading.problems);
+            return Err(loading.diagnostics(&config));
+        }
+        if same && loading.changes.is_empty() {
+            // It may have become wanted, or no longer be.
+            let _ = self.loader.commit(&loading).await;
+            return Ok(Result::Unchanged { hash });
+        }
+        let ready = if same {
+            None
+        } else {
+            Some(self.rim.prepare(&config)?)
+        };
+        // Names that are new get an answer before the first request asks for them.
+        snapshot.upstreams.first_answers(FIRST_ANSWERS).await;
+        self.loader.commit(&loading).await.map_err(|error| {
+            Diagnostics::from_message(
+                Code::File,
+                format!("the component cannot be kept in the state folder: {error}"),
+            )
+        })?;
+        let mut changed = differences(&old.config, &config);
+        changed.extend(loading.changes.iter().map(plugin::Change::to_string));
+        self.live.store(Arc::new(snapshot));
+        if let Some(ready) = ready {
+            self.rim.commit(ready).await;
+        }
+        for warning in &warnings {
+            warn!(message = warning.message, "configuration warning");
+        }
+        Ok(Result::Applied {
+            hash,
+            changed,
+            plugins: loading.changes,
+            warnings,
+        })
+    }
+}
+
+fn rfc3339<S: Serializer>(time: &SystemTime, serializer: S) -> std::result::Result<S::Ok, S::Error> {
+    serializer.collect_str(&crate::telemetry::Rfc3339(*time))
+}
