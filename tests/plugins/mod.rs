@@ -1,3 +1,5 @@
-//! Plugins, with real components: what their authors do with them at the command line.
+//! Plugins, with real components: what is said about them, how they run, and what their authors do with them at the
+//! command line.
 
 mod cli;
+mod contract;

@@ -4,10 +4,12 @@ use std::time::{Duration, Instant};
 
 pub(crate) mod binary;
 pub(crate) mod client;
+pub(crate) mod component;
 pub(crate) mod dns;
 pub(crate) mod gateway;
 pub(crate) mod keys;
 pub(crate) mod origin;
+pub(crate) mod plugin;
 pub(crate) mod tls;
 
 pub(crate) use client::{Broken, Client, Response, exchange};
