@@ -5,7 +5,10 @@ use gatewit_plugin::{config, jwt};
 
 /// What a claim must be.
 #[config]
-#[serde(untagged)]
+#[serde(
+    untagged,
+    expecting = "expected a string, a whole number, true, false, or a list of them"
+)]
 pub(crate) enum Allowed {
     /// One of these.
     Any(Vec<Scalar>),

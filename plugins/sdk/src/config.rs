@@ -80,6 +80,14 @@ pub fn header_problem(name: &str) -> Option<String> {
         .then(|| format!("`{name}` belongs to the gateway; no plugin can change it"))
 }
 
+/// What was probably meant by a name that is not there: `; did you mean ...?`, or nothing.
+pub fn did_you_mean<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> String {
+    let meant = nearest(word, candidates.into_iter());
+    meant
+        .map(|meant| format!("; did you mean `{meant}`?"))
+        .unwrap_or_default()
+}
+
 fn problem(error: &serde_path_to_error::Error<serde_json::Error>) -> Problem {
     let mut message = error.inner().to_string();
     // The position in a JSON text that nobody wrote helps nobody.
@@ -92,8 +100,7 @@ fn problem(error: &serde_path_to_error::Error<serde_json::Error>) -> Problem {
         if message.starts_with("unknown field") && !pointer.ends_with(&own) {
             pointer.push_str(&own);
         }
-        let hint = nearest(unknown, candidates).map(|meant| format!("; did you mean `{meant}`?"));
-        message.push_str(&hint.unwrap_or_default());
+        message.push_str(&did_you_mean(unknown, candidates));
     }
     Problem { pointer, message }
 }

@@ -200,6 +200,13 @@ impl Host {
         next
     }
 
+    /// This gateway, with the exchange of another one.
+    #[must_use]
+    pub fn with_request_of(mut self, other: Self) -> Self {
+        self.0.exchange = other.0.exchange;
+        self
+    }
+
     /// A plugin with a configuration, read by this gateway: [`Plugin::check`] may ask it for what it has.
     ///
     /// # Errors
