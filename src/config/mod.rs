@@ -61,7 +61,7 @@ pub struct Config {
     pub admin: Option<Admin>,
     /// Routes in file order (order only decides between equally specific routes).
     pub routes: Vec<Arc<Route>>,
-    /// Every upstream that a route names, implied ones (`to = "app:12345"`) included; names are unique.
+    /// Every upstream that is declared, or that a route or a plugin's grant names (`to = "app:12345"`); names are unique.
     pub upstreams: Vec<Arc<Upstream>>,
     /// Every plugin that is declared, and every bundled one that is used; names are unique.
     pub plugins: Vec<Arc<Plugin>>,
