@@ -1,10 +1,12 @@
 //! The client's request body on its way to one endpoint after another.
 //!
 //! [`Upload`] is the exchange's handle on it, [`Outgoing`] what one attempt sends. Bytes are streamed as they
-//! come; a bounded beginning is kept so that another attempt can send it again. Nothing here decides whether
-//! another attempt is made.
+//! come; a bounded beginning is kept so that another attempt can send it again. Whoever has to see a body whole
+//! reads it here ([`Upload::whole`]), and whoever changes it piece by piece puts itself in between
+//! ([`Upload::changed`]). Nothing here decides whether another attempt is made.
 
 use std::cell::RefCell;
+use std::future::poll_fn;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker, ready};
@@ -24,6 +26,9 @@ pub enum Error {
     /// The client broke off, or its framing is wrong.
     #[error("request body broke off")]
     Broken,
+    /// Who looks at the pieces as they pass has refused it.
+    #[error("request body refused on its way")]
+    Refused,
     /// Another attempt was made after bytes had been dropped. Attempts check [`Upload::is_replayable`] first.
     #[error("request body can not be sent again")]
     Gone,
@@ -33,8 +38,21 @@ pub enum Error {
 #[derive(Clone)]
 pub struct Upload(Rc<RefCell<Inner>>);
 
+/// Where a body comes from.
+enum Source {
+    /// The client.
+    Client(Incoming),
+    /// Somebody who changes it on its way.
+    Changed(Changed),
+}
+
+/// A body that was changed on its way.
+pub type Changed = Pin<Box<dyn Body<Data = Bytes, Error = Error>>>;
+
 struct Inner {
-    incoming: Incoming,
+    source: Source,
+    /// All of it, once somebody has wanted that; sent in place of what `source` gave.
+    whole: Option<Bytes>,
     /// Data read so far, while `kept`. A copy: pieces of what was received would hold on to all of it, framing
     /// included, which of a body in tiny chunks is many times its size.
     recorded: Vec<u8>,
@@ -70,12 +88,14 @@ impl Upload {
         screen: fn(&mut HeaderMap),
         waiting: impl Fn(bool) + 'static,
     ) -> Self {
+        let limit = if limit == 0 { u64::MAX } else { limit };
         Self(Rc::new(RefCell::new(Inner {
-            incoming,
+            source: Source::Client(incoming),
+            whole: None,
             recorded: Vec::new(),
             kept: true,
             replay_limit,
-            limit: if limit == 0 { u64::MAX } else { limit },
+            limit,
             read: 0,
             moved: Instant::now(),
             end: None,
@@ -83,6 +103,62 @@ impl Upload {
             screen,
             waiting: Box::new(waiting),
         })))
+    }
+
+    /// A body made of another one, which `body` reads: limits, waiting and trailers were that one's to look after.
+    pub fn changed(body: Changed, replay_limit: u64) -> Self {
+        Self(Rc::new(RefCell::new(Inner {
+            source: Source::Changed(body),
+            whole: None,
+            recorded: Vec::new(),
+            kept: true,
+            replay_limit,
+            limit: u64::MAX,
+            read: 0,
+            moved: Instant::now(),
+            end: None,
+            gate: Gate::Open,
+            screen: |_| (),
+            waiting: Box::new(|_| ()),
+        })))
+    }
+
+    /// Reads all of it, and keeps it: every attempt sends it from memory. A client that waits for 100 is told to
+    /// send.
+    ///
+    /// # Errors
+    ///
+    /// When there are more than `limit` bytes, or as far as the client sent it.
+    pub async fn whole(&self, limit: u64) -> Result<Bytes, Error> {
+        if let Some(whole) = &self.0.borrow().whole {
+            return if whole.len() as u64 > limit {
+                Err(Error::TooLarge)
+            } else {
+                Ok(whole.clone())
+            };
+        }
+        self.open();
+        // What is kept whole need not be kept twice.
+        self.0.borrow_mut().kept = false;
+        let mut whole = Vec::new();
+        while let Some(data) = poll_fn(|cx| self.0.borrow_mut().poll_data(cx)).await {
+            let data = data?;
+            if (whole.len() + data.len()) as u64 > limit {
+                self.0.borrow_mut().end = Some(Err(Error::TooLarge));
+                return Err(Error::TooLarge);
+            }
+            whole.extend_from_slice(&data);
+        }
+        let whole = Bytes::from(whole);
+        self.0.borrow_mut().whole = Some(whole.clone());
+        Ok(whole)
+    }
+
+    /// Puts another body in the place of one that was read whole; it has no trailers.
+    pub fn replace(&self, whole: Bytes) {
+        let mut inner = self.0.borrow_mut();
+        inner.whole = Some(whole);
+        inner.end = Some(Ok(None));
     }
 
     /// Holds the body back until [`Upload::open`].
@@ -101,7 +177,8 @@ impl Upload {
 
     /// Whether everything read so far is still kept.
     pub fn is_replayable(&self) -> bool {
-        self.0.borrow().kept
+        let inner = self.0.borrow();
+        inner.kept || inner.whole.is_some()
     }
 
     /// Whether the client has sent all of it. Two attempts at once may only share a body that is.
@@ -142,6 +219,15 @@ impl Upload {
     }
 }
 
+impl Source {
+    fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
+        match self {
+            Self::Client(incoming) => Pin::new(incoming).poll_frame(cx).map_err(|_| Error::Broken),
+            Self::Changed(body) => body.as_mut().poll_frame(cx),
+        }
+    }
+}
+
 impl Inner {
     fn poll_data(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Error>>> {
         if let Some(end) = &self.end {
@@ -151,14 +237,14 @@ impl Inner {
             *waker = Some(cx.waker().clone());
             return Poll::Pending;
         }
-        let polled = Pin::new(&mut self.incoming).poll_frame(cx);
+        let polled = self.source.poll_frame(cx);
         (self.waiting)(polled.is_pending());
         if polled.is_ready() {
             self.moved = Instant::now();
         }
         let frame = match ready!(polled) {
             Some(Ok(frame)) => frame,
-            Some(Err(_)) => return self.fail(Error::Broken),
+            Some(Err(error)) => return self.fail(error),
             None => {
                 self.end = Some(Ok(None));
                 return Poll::Ready(None);
@@ -190,7 +276,9 @@ impl Inner {
             self.recorded = Vec::new();
         }
         // Who sends a body of known length does not ask for more than that.
-        if self.incoming.is_end_stream() {
+        if let Source::Client(incoming) = &self.source
+            && incoming.is_end_stream()
+        {
             self.end = Some(Ok(None));
         }
         Poll::Ready(Some(Ok(data)))
@@ -247,7 +335,15 @@ impl Sending {
             return Poll::Ready(None);
         }
         let mut inner = self.upload.0.borrow_mut();
-        if self.next < inner.read {
+        if let Some(whole) = inner
+            .whole
+            .as_ref()
+            .filter(|whole| self.next < whole.len() as u64)
+        {
+            self.next = whole.len() as u64;
+            return Poll::Ready(Some(Ok(Frame::data(whole.clone()))));
+        }
+        if inner.whole.is_none() && self.next < inner.read {
             let again = usize::try_from(self.next)
                 .ok()
                 .and_then(|next| inner.recorded.get(next..));
@@ -303,10 +399,15 @@ impl Body for Outgoing {
         match &self.0 {
             None => SizeHint::with_exact(0),
             Some(sending) if sending.next == 0 => {
-                match sending.upload.0.borrow().incoming.size_hint().exact() {
+                let inner = sending.upload.0.borrow();
+                match (&inner.whole, &inner.source) {
+                    (Some(whole), _) => SizeHint::with_exact(whole.len() as u64),
                     // The length left to read plus what was read is the length announced.
-                    Some(left) => SizeHint::with_exact(left + sending.upload.0.borrow().read),
-                    None => SizeHint::new(),
+                    (None, Source::Client(incoming)) => match incoming.size_hint().exact() {
+                        Some(left) => SizeHint::with_exact(left + inner.read),
+                        None => SizeHint::new(),
+                    },
+                    (None, Source::Changed(_)) => SizeHint::new(),
                 }
             }
             Some(_) => SizeHint::new(),

@@ -283,7 +283,7 @@ impl Forward<'_> {
         if let Some(error) = self.outbound.upload.as_ref().and_then(Upload::error) {
             return Err(match error {
                 body::Error::TooLarge => Error::BodyTooLarge,
-                body::Error::Broken | body::Error::Gone => Error::BodyBroken,
+                body::Error::Broken | body::Error::Gone | body::Error::Refused => Error::BodyBroken,
             });
         }
         let stale = matches!(outcome, Outcome::Broken { reused: true, .. });
