@@ -223,8 +223,7 @@ impl State {
                 Some(_) => line.tell(Order::Cut),
             }
         }
-        shared.pool.sweep();
-        shared.log.borrow_mut().flush();
+        self.proxy.tick();
     }
 
     /// Waits for the connections' tasks, which have all been told by now, to write their records.
@@ -234,9 +233,7 @@ impl State {
         while !self.lines.borrow().is_empty() && tokio::time::Instant::now() < deadline {
             tokio::task::yield_now().await;
         }
-        let shared = self.proxy.shared();
-        shared.pool.clear();
-        shared.log.borrow_mut().flush();
+        self.proxy.end(deadline).await;
     }
 }
 

@@ -6,7 +6,7 @@ use std::borrow::Cow;
 use http::header::HOST;
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 
-use super::routes::{place, table, target};
+use super::routes::{place, plugins, table, target};
 use super::{Exit, complain, print};
 use crate::config::{Action, Config, Forward};
 use crate::router::rewrite::rewrite;
@@ -134,6 +134,9 @@ fn taken(config: &Config, asked: &Asked, path: &str, found: &Match<'_>) -> Resul
             lines.push(line("path", with_query(&rewritten, asked.query.as_deref())));
             lines.push(line("host", sent_host(forward, asked)));
         }
+    }
+    if let Some(plugins) = plugins(route) {
+        lines.push(line("plugins", plugins));
     }
     lines.extend(
         found

@@ -55,6 +55,8 @@ struct Row {
     kind: &'static str,
     path: String,
     when: Vec<String>,
+    /// Names of the chain's plugins, in its order.
+    plugins: Vec<String>,
     to: String,
     rewrite: Option<String>,
     at: String,
@@ -74,6 +76,7 @@ fn rows(config: &Config) -> Vec<Row> {
             },
             path: route.path.to_string(),
             when: conditions(route),
+            plugins: route.chain.iter().map(|used| used.plugin.clone()).collect(),
             to: target(route),
             rewrite: rewrite(route),
             at: place(config, route),
@@ -83,7 +86,7 @@ fn rows(config: &Config) -> Vec<Row> {
 }
 
 fn human(rows: &[Row]) -> String {
-    let head = ["ROUTE", "HOST", "PATH", "WHEN", "TO", "REWRITE", "AT"];
+    let head = ["ROUTE", "HOST", "PATH", "WHEN", "PLUGINS", "TO", "REWRITE", "AT"];
     let line = |row: &Row| {
         let mark = match row.kind {
             "exact" => "= ",
@@ -95,6 +98,7 @@ fn human(rows: &[Row]) -> String {
             row.host.clone().unwrap_or_else(|| "*".to_owned()),
             format!("{mark}{}", row.path),
             row.when.join(", "),
+            row.plugins.join(", "),
             row.to.clone(),
             row.rewrite.clone().unwrap_or_default(),
             row.at.clone(),
@@ -108,6 +112,12 @@ fn json(rows: &[Row]) -> String {
     let mut text = serde_json::to_string_pretty(rows).unwrap_or_default();
     text.push('\n');
     text
+}
+
+/// The chain of a route, if it has one.
+pub(super) fn plugins(route: &Route) -> Option<String> {
+    let names: Vec<_> = route.chain.iter().map(|used| used.plugin.as_str()).collect();
+    (!names.is_empty()).then(|| names.join(", "))
 }
 
 /// Columns as wide as they need to be; those that are empty but for their head are left out.

@@ -10,7 +10,12 @@ use http::header::{self, HeaderValue};
 use http::{Method, Response, StatusCode};
 
 use super::Error;
+use crate::config::Reaction;
+use crate::plugin::{Cause, Failed};
 use crate::telemetry::Flag;
+
+/// When somebody who came at a busy moment may come again.
+const RETRY: Duration = Duration::from_secs(1);
 
 /// What an error means to the client and in the access log.
 struct Meaning {
@@ -72,6 +77,13 @@ fn meaning(error: &Error) -> Meaning {
             Flag::UpstreamReset,
             "The service gave no valid response.",
         ),
+        Error::ResponseTooLarge { .. } => (
+            S::BAD_GATEWAY,
+            Flag::Limit,
+            "The response of the service is too large.",
+        ),
+        Error::Plugin(failed) => of_plugin(failed),
+        Error::Aborted { .. } => (S::FORBIDDEN, Flag::Plugin, "The request is refused."),
         Error::Timeout => (
             S::GATEWAY_TIMEOUT,
             Flag::Timeout,
@@ -80,7 +92,8 @@ fn meaning(error: &Error) -> Meaning {
     };
     let retry_after = match error {
         Error::NoEndpoint { retry_after } => Some(*retry_after),
-        Error::Overloaded | Error::Shed | Error::Connect(_) => Some(Duration::from_secs(1)),
+        Error::Overloaded | Error::Shed | Error::Connect(_) => Some(RETRY),
+        Error::Plugin(failed) if failed.cause == Cause::Busy => Some(RETRY),
         _ => None,
     };
     Meaning {
@@ -88,6 +101,40 @@ fn meaning(error: &Error) -> Meaning {
         flag,
         detail,
         retry_after,
+    }
+}
+
+/// What a failed plugin means, unless the configuration says which status it means. One that is not asked because it
+/// kept failing means what its failures meant.
+fn of_plugin(failed: &Failed) -> (StatusCode, Flag, &'static str) {
+    use StatusCode as S;
+    let (status, flag, detail) = match &failed.cause {
+        Cause::Rejected(_) => (S::FORBIDDEN, Flag::Plugin, "The request is refused."),
+        Cause::Cpu | Cause::Time | Cause::Quarantined("cpu" | "time") => (
+            S::GATEWAY_TIMEOUT,
+            Flag::PluginFailed,
+            "A part of the gateway did not answer in time.",
+        ),
+        Cause::Load | Cause::Unavailable(_) | Cause::Quarantined("load" | "unavailable") => (
+            S::SERVICE_UNAVAILABLE,
+            Flag::PluginFailed,
+            "A part of the gateway is not available.",
+        ),
+        Cause::Busy | Cause::Quarantined("busy") => (
+            S::SERVICE_UNAVAILABLE,
+            Flag::PluginFailed,
+            "A part of the gateway is busy.",
+        ),
+        Cause::Trap(_) | Cause::Outcome(_) | Cause::Internal(_) | Cause::Quarantined(_) => (
+            S::INTERNAL_SERVER_ERROR,
+            Flag::PluginFailed,
+            "A part of the gateway failed.",
+        ),
+    };
+    match failed.reaction {
+        Some(Reaction::Status(said)) => (said, flag, detail),
+        // Going on without it is decided where it failed; who comes here could not.
+        Some(Reaction::Open) | None => (status, flag, detail),
     }
 }
 
@@ -194,6 +241,49 @@ mod tests {
                 (status, Some(name)),
                 "{error}"
             );
+        }
+    }
+
+    #[test]
+    fn every_failure_of_a_plugin_has_its_status_and_a_configured_one_replaces_it() {
+        let text = || "secret".to_owned();
+        let table: [(Cause, u16, &str); 14] = [
+            (Cause::Load, 503, "plugin_failed"),
+            (Cause::Trap(text()), 500, "plugin_failed"),
+            (Cause::Cpu, 504, "plugin_failed"),
+            (Cause::Time, 504, "plugin_failed"),
+            (Cause::Busy, 503, "plugin_failed"),
+            (Cause::Outcome(text()), 500, "plugin_failed"),
+            (Cause::Unavailable(text()), 503, "plugin_failed"),
+            (Cause::Internal(text()), 500, "plugin_failed"),
+            (Cause::Rejected(text()), 403, "plugin"),
+            (Cause::Quarantined("trap"), 500, "plugin_failed"),
+            (Cause::Quarantined("cpu"), 504, "plugin_failed"),
+            (Cause::Quarantined("time"), 504, "plugin_failed"),
+            (Cause::Quarantined("unavailable"), 503, "plugin_failed"),
+            (Cause::Quarantined("outcome"), 500, "plugin_failed"),
+        ];
+        for (cause, status, name) in table {
+            for (reaction, status) in [
+                (None, status),
+                (Some(Reaction::Open), status),
+                (Some(Reaction::Status(StatusCode::IM_A_TEAPOT)), 418),
+            ] {
+                let busy = cause == Cause::Busy;
+                let error = Error::Plugin(Box::new(Failed {
+                    plugin: "p".to_owned(),
+                    cause: cause.clone(),
+                    reaction,
+                }));
+                let response = to(&error, &Method::GET, None, "id");
+                assert_eq!(
+                    (response.status().as_u16(), flag(&error).map(Flag::name)),
+                    (status, Some(name)),
+                    "{error}"
+                );
+                assert_eq!(response.headers().contains_key(header::RETRY_AFTER), busy);
+                assert!(!response.body().windows(6).any(|part| part == b"secret"));
+            }
         }
     }
 

@@ -4,6 +4,7 @@
 use std::io;
 use std::time::Duration;
 
+use crate::plugin;
 use crate::router::rewrite::RewriteError;
 
 /// Why an exchange gets its response from the gateway instead of an endpoint.
@@ -57,6 +58,21 @@ pub enum Error {
     /// What the endpoint sent is not a response that means one thing.
     #[error("bad response: {0}")]
     BadResponse(String),
+    /// A plugin wants to see the response whole, and there is too much of it.
+    #[error("response body too large for {plugin}")]
+    ResponseTooLarge {
+        /// The plugin's name.
+        plugin: String,
+    },
+    /// A plugin failed, or rejected the request.
+    #[error("plugin {} {}", .0.plugin, .0.cause)]
+    Plugin(Box<plugin::Failed>),
+    /// A plugin broke the request body off.
+    #[error("plugin {plugin} broke the request body off")]
+    Aborted {
+        /// The plugin's name.
+        plugin: String,
+    },
     /// No response head within the route's timeout.
     #[error("no response in time")]
     Timeout,
@@ -77,7 +93,11 @@ impl Error {
     pub(super) fn ends_connection(&self) -> bool {
         matches!(
             self,
-            Self::Malformed(_) | Self::NotAProxy | Self::BodyTooLarge | Self::BodyBroken
+            Self::Malformed(_)
+                | Self::NotAProxy
+                | Self::BodyTooLarge
+                | Self::BodyBroken
+                | Self::Aborted { .. }
         )
     }
 }

@@ -1,21 +1,19 @@
-//! One exchange from its request head to the last byte of its response, and the record that is left of it.
+//! One exchange from its request head to its end, and the record that is left of it.
 
 use std::cell::RefCell;
 use std::net::{IpAddr, SocketAddr};
-use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::task::{Context, Poll};
 use std::time::{Duration, Instant, SystemTime};
 
-use bytes::Bytes;
 use http::header::{self, HeaderName, HeaderValue};
 use http::{Method, Request, Uri, Version};
-use http_body::{Body, Frame, SizeHint};
+use http_body::Body as _;
 use hyper::body::Incoming;
 
-use super::Shared;
-use super::attempt::Lease;
+use super::chain::Visit;
+use super::request::Told;
+use super::{Error, Shared};
 use crate::body::Upload;
 use crate::listener::{Order, Peer, Wait};
 use crate::shutdown::Phase;
@@ -61,8 +59,13 @@ pub struct Exchange {
     pub upload: Option<Upload>,
     /// Why the gateway answered or cut the exchange itself.
     pub flag: Option<Flag>,
+    /// Its way through the plugins of the route, when there are any.
+    pub(super) visit: Option<Box<Visit>>,
+    /// Whether nothing else may be read from the connection.
+    pub ends_connection: bool,
     status: u16,
-    bytes_out: u64,
+    /// Bytes of the response body handed to the connection.
+    pub(super) bytes_out: u64,
     time: SystemTime,
     began: Instant,
     head: Option<Duration>,
@@ -112,6 +115,8 @@ impl Exchange {
             waiting: Duration::ZERO,
             upload: None,
             flag: None,
+            visit: None,
+            ends_connection: false,
             status: 0,
             bytes_out: 0,
             time: SystemTime::now(),
@@ -191,6 +196,38 @@ impl Exchange {
         shared.log.borrow_mut().write(&record);
     }
 
+    /// The request's head as it was forwarded, for plugins that look at the response.
+    pub(super) fn recall(&mut self, told: Told) {
+        if let Some(visit) = &mut self.visit {
+            visit.recall(told);
+        }
+    }
+
+    /// Why a plugin stopped the request's body, if one did.
+    pub(super) fn stopped(&self) -> Option<Error> {
+        self.visit.as_ref()?.stopped()
+    }
+
+    /// Writes the record, and lets the plugins that want to know of the end know of it.
+    fn leave(&self) {
+        let (mut plugins, mut attributes) = (Vec::new(), Vec::new());
+        let chain = self.route.map(|route| self.snapshot.plugins.chain(route));
+        if let (Some(visit), Some(chain)) = (&self.visit, chain) {
+            plugins = visit.times(chain.uses.iter().map(|link| link.used().plugin.as_str()));
+            attributes = visit.attributes();
+        }
+        let record = Record {
+            plugins: &plugins,
+            attributes: &attributes,
+            ..self.record()
+        };
+        self.shared.metrics.borrow_mut().observe(&record);
+        self.shared.log.borrow_mut().write(&record);
+        if let (Some(visit), Some(chain)) = (&self.visit, chain.filter(|chain| chain.hooks.log)) {
+            self.shared.summaries.add(chain, &self.request_id, &record, visit);
+        }
+    }
+
     fn record(&self) -> Record<'_> {
         let config = &self.snapshot.config;
         let host = self.host.to_str().unwrap_or_default();
@@ -249,131 +286,7 @@ impl Drop for Exchange {
         }
         // From here on the connection is idle, unless the next request is here already.
         self.peer.line.begin(Wait::Request);
-        let record = self.record();
-        self.shared.metrics.borrow_mut().observe(&record);
-        self.shared.log.borrow_mut().write(&record);
-    }
-}
-
-/// Where a response body comes from.
-pub(super) enum Source {
-    /// The gateway itself.
-    Own(Option<Bytes>),
-    /// An endpoint.
-    Endpoint(Incoming, Lease),
-}
-
-/// A response body on its way to the client; ends its exchange when it ends.
-pub struct Observed {
-    source: Source,
-    exchange: Option<Box<Exchange>>,
-}
-
-impl Observed {
-    /// `exchange` ends with this body.
-    pub(super) fn new(source: Source, exchange: Box<Exchange>) -> Self {
-        let mut observed = Self {
-            source,
-            exchange: Some(exchange),
-        };
-        observed.end_when_complete();
-        observed
-    }
-
-    /// A body whose exchange goes on without it.
-    pub(super) fn detached(source: Source) -> Self {
-        Self {
-            source,
-            exchange: None,
-        }
-    }
-
-    /// The connection goes back to its pool as soon as its response is through, and not when the client has
-    /// taken the last byte.
-    fn end_when_complete(&mut self) {
-        let complete = match &self.source {
-            Source::Own(bytes) => bytes.as_ref().is_none_or(Bytes::is_empty),
-            Source::Endpoint(body, _) => body.is_end_stream(),
-        };
-        if complete {
-            self.end();
-        }
-    }
-
-    fn end(&mut self) {
-        if let Source::Endpoint(_, lease) = std::mem::replace(&mut self.source, Source::Own(None)) {
-            lease.give_back();
-        }
-        self.exchange = None;
-    }
-
-    fn broke(&mut self) {
-        if let Some(exchange) = &mut self.exchange {
-            exchange.flag = Some(Flag::BodyBroken);
-        }
-        self.source = Source::Own(None);
-        self.exchange = None;
-    }
-}
-
-impl Drop for Observed {
-    fn drop(&mut self) {
-        // Dropped before its end: hyper lost the client.
-        if let Some(exchange) = &mut self.exchange {
-            exchange.flag.get_or_insert(Flag::ClientGone);
-        }
-    }
-}
-
-impl Body for Observed {
-    type Data = Bytes;
-    type Error = hyper::Error;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
-        let this = &mut *self;
-        let frame = match &mut this.source {
-            Source::Own(bytes) => bytes
-                .take()
-                .filter(|bytes| !bytes.is_empty())
-                .map(|bytes| Ok(Frame::data(bytes))),
-            Source::Endpoint(body, _) => {
-                let polled = Pin::new(body).poll_frame(cx);
-                let Some(exchange) = &this.exchange else {
-                    return Poll::Ready(None);
-                };
-                let Poll::Ready(frame) = polled else {
-                    exchange.peer.line.begin(Wait::ResponseBody);
-                    return Poll::Pending;
-                };
-                exchange.peer.line.end(Wait::ResponseBody);
-                frame
-            }
-        };
-        match &frame {
-            Some(Ok(frame)) => {
-                if let (Some(data), Some(exchange)) = (frame.data_ref(), &mut this.exchange) {
-                    exchange.bytes_out += data.len() as u64;
-                }
-                this.end_when_complete();
-            }
-            Some(Err(_)) => this.broke(),
-            None => this.end(),
-        }
-        Poll::Ready(frame)
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.exchange.is_none()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        match &self.source {
-            Source::Own(bytes) => SizeHint::with_exact(bytes.as_ref().map_or(0, |bytes| bytes.len() as u64)),
-            Source::Endpoint(body, _) => body.size_hint(),
-        }
+        self.leave();
     }
 }
 

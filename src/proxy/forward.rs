@@ -65,7 +65,7 @@ struct Forward<'a> {
     shared: &'a Rc<Shared>,
     exchange: &'a mut Exchange,
     upstream: Arc<Upstream>,
-    outbound: Outbound,
+    outbound: &'a mut Outbound,
     tries: Vec<Try>,
     tried: Vec<SocketAddr>,
     /// A reused connection has failed this exchange: the endpoint's other idle ones are as likely to.
@@ -75,7 +75,8 @@ struct Forward<'a> {
     undecided: Rc<Cell<bool>>,
 }
 
-/// Sends the request until there is a response head, or a reason why there is none.
+/// Sends the request until there is a response head, or a reason why there is none. The fields of the request are used
+/// up by the last attempt, unless plugins still have to look at them.
 ///
 /// # Errors
 ///
@@ -84,7 +85,7 @@ pub async fn send(
     shared: &Rc<Shared>,
     exchange: &mut Exchange,
     upstream: Arc<Upstream>,
-    outbound: Outbound,
+    outbound: &mut Outbound,
 ) -> Result<(Response<Incoming>, Lease), Error> {
     upstream.exchange();
     let began = Instant::now();
@@ -130,7 +131,7 @@ impl Forward<'_> {
         let address = attempt.endpoint().address();
         self.exchange.endpoint = Some(address);
         self.exchange.attempts += 1;
-        let may_repeat = self.outbound.retries > 0;
+        let may_repeat = self.outbound.retries > 0 || self.exchange.visit.is_some();
         let request = self.request(may_repeat);
         let outcome = Box::pin(attempt::carry(
             Rc::clone(self.shared),
@@ -283,7 +284,8 @@ impl Forward<'_> {
         if let Some(error) = self.outbound.upload.as_ref().and_then(Upload::error) {
             return Err(match error {
                 body::Error::TooLarge => Error::BodyTooLarge,
-                body::Error::Broken | body::Error::Gone | body::Error::Refused => Error::BodyBroken,
+                body::Error::Broken | body::Error::Gone => Error::BodyBroken,
+                body::Error::Refused => self.exchange.stopped().unwrap_or(Error::BodyBroken),
             });
         }
         let stale = matches!(outcome, Outcome::Broken { reused: true, .. });

@@ -15,6 +15,7 @@ use tokio::sync::Notify;
 
 use crate::config::Action;
 use crate::listener::{Handler, Order, Peer};
+use crate::plugin::Instances;
 use crate::router::Match;
 use crate::shutdown::{Life, Phase};
 use crate::snapshot::Live;
@@ -22,15 +23,19 @@ use crate::telemetry::{access_log, metrics};
 use crate::upstream::pool::Pool;
 
 pub use error::Error;
-pub use exchange::{Exchange, Observed};
+pub use exchange::Exchange;
+pub use observed::{Broken, Observed};
 
 pub mod answer;
 mod attempt;
+mod chain;
+mod course;
 mod error;
 mod exchange;
 pub mod forward;
 pub mod headers;
 mod interim;
+mod observed;
 mod outbound;
 mod redirect;
 mod request;
@@ -38,7 +43,11 @@ mod response;
 mod upgrade;
 
 use attempt::Lease;
-use exchange::{Ids, Source};
+use chain::Summaries;
+use course::Course;
+use exchange::Ids;
+use observed::{Changed, Source};
+use request::Told;
 use upgrade::Tunnel;
 
 /// What an exchange comes to.
@@ -47,8 +56,10 @@ enum Reply {
     Endpoint(Response<Incoming>, Lease),
     /// An endpoint's change of protocol.
     Tunnel(Response<()>, Tunnel),
-    /// The gateway's own response.
+    /// The gateway's own response, or a plugin's.
     Own(Response<Bytes>),
+    /// Either, with plugins in the way of its body.
+    Changed(Response<Changed>, Option<Lease>),
 }
 
 /// Handles the exchanges of one worker.
@@ -70,6 +81,9 @@ pub struct Shared {
     pub shed: Arc<AtomicBool>,
     /// Tells tunnels that the grace time is over.
     pub cut: Notify,
+    /// This worker's instances of plugins.
+    pub instances: Instances,
+    summaries: Summaries,
     ids: Ids,
 }
 
@@ -90,8 +104,28 @@ impl Proxy {
             life,
             shed,
             cut: Notify::new(),
+            instances: Instances::default(),
+            summaries: Summaries::default(),
             ids: Ids::new(),
         }))
+    }
+
+    /// A few times a second: what exchanges leave behind, and what they do not use any more.
+    pub fn tick(&self) {
+        self.0.pool.sweep();
+        self.0.instances.sweep();
+        Summaries::deliver(&self.0);
+        self.0.log.borrow_mut().flush();
+    }
+
+    /// The exchanges are over: what is left of them is handed over, by `deadline`.
+    pub async fn end(&self, deadline: tokio::time::Instant) {
+        Summaries::deliver(&self.0);
+        while !self.0.summaries.is_idle() && tokio::time::Instant::now() < deadline {
+            tokio::task::yield_now().await;
+        }
+        self.0.pool.clear();
+        self.0.log.borrow_mut().flush();
     }
 
     /// What the exchanges share; the worker sweeps and flushes it.
@@ -105,36 +139,41 @@ impl Proxy {
             return Err(Error::Shed);
         }
         let snapshot = Arc::clone(&exchange.snapshot);
-        let told = request::understand(exchange, &snapshot, request)?;
-        let Match {
-            index,
-            route,
-            captures,
-        } = request::find(&snapshot, exchange, &told)?;
-        exchange.matched(index);
-        let forward = match &route.action {
-            Action::Redirect(redirect) => return redirect::answer(redirect, exchange, &captures),
-            Action::Forward(forward) => forward,
-        };
-        let upstream = snapshot.choose(index).ok_or(Error::NoRoute)?;
-        exchange.upstream = Some(Arc::clone(upstream));
-        let (outbound, back) = outbound::build(exchange, told, route, forward, &captures, upstream.config())?;
-        let (response, lease) = forward::send(&self.0, exchange, Arc::clone(upstream), outbound).await?;
-        response::receive(response, lease, exchange, route, back)
+        let mut told = request::understand(exchange, &snapshot, request)?;
+        let found = request::find(&snapshot, exchange, &told)?;
+        exchange.matched(found.index);
+        let mut course = Course::of(&snapshot, &found);
+        if !snapshot.plugins.chain(found.index).is_empty() {
+            let down = chain::down(&self.0, exchange, &mut told, &found, &mut course);
+            if let Some(response) = Box::pin(down).await? {
+                return Ok(Reply::Own(response));
+            }
+        }
+        let acted = self.act(exchange, &mut told, &found, course).await;
+        exchange.recall(told);
+        acted
     }
 
-    /// The gateway's own answer to what went wrong.
-    fn answer(&self, exchange: &mut Exchange, error: &Error, accept: Option<&HeaderValue>) -> Reply {
-        tracing::debug!(request_id = exchange.id(), %error, "answered by the gateway");
-        exchange.flag = answer::flag(error);
-        let mut response = answer::to(error, &exchange.method, accept, exchange.id());
-        if error.ends_connection() {
-            exchange.peer.line.linger(true);
-            response
-                .headers_mut()
-                .insert(header::CONNECTION, HeaderValue::from_static("close"));
-        }
-        Reply::Own(response)
+    /// Does what the route does: forwards, or redirects. `told` is left with the head that was forwarded.
+    async fn act(
+        &self,
+        exchange: &mut Exchange,
+        told: &mut Told,
+        found: &Match<'_>,
+        course: Course,
+    ) -> Result<Reply, Error> {
+        let forward = match &found.route.action {
+            Action::Redirect(redirect) => return redirect::answer(redirect, exchange, &found.captures),
+            Action::Forward(forward) => forward,
+        };
+        let upstream = course.upstream.clone().ok_or(Error::NoRoute)?;
+        exchange.upstream = Some(Arc::clone(&upstream));
+        let (mut outbound, back) =
+            outbound::build(exchange, told, found, forward, &course, upstream.config())?;
+        let sent = forward::send(&self.0, exchange, upstream, &mut outbound).await;
+        told.head = outbound.head;
+        let (response, lease) = sent?;
+        response::receive(response, lease, exchange, found.route, back)
     }
 
     /// Sends a reply on its way, and the exchange with it: it ends with the response's body.
@@ -149,19 +188,35 @@ impl Proxy {
                 let (parts, body) = response.into_parts();
                 (parts, Source::Endpoint(body, lease))
             }
+            Reply::Changed(response, lease) => {
+                let (parts, body) = response.into_parts();
+                (parts, Source::Changed(body, lease))
+            }
         };
-        self.hint_close(&exchange.peer, &mut parts.headers);
+        self.hint_close(&exchange, &mut parts.headers);
         exchange.answered(parts.status.as_u16());
         Response::from_parts(parts, Observed::new(source, exchange))
     }
 
     /// While the gateway leaves, every client is told to open its next connection elsewhere. Nobody is cut: a
     /// connection that is closed without this word may just have been given a request.
-    fn hint_close(&self, peer: &Peer, headers: &mut HeaderMap) {
-        if self.0.life.phase() >= Phase::Leaving || peer.line.order() >= Order::Close {
+    fn hint_close(&self, exchange: &Exchange, headers: &mut HeaderMap) {
+        let leaves = self.0.life.phase() >= Phase::Leaving || exchange.peer.line.order() >= Order::Close;
+        if leaves || exchange.ends_connection {
             headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
         }
     }
+}
+
+/// The gateway's own answer to what went wrong.
+fn answered(exchange: &mut Exchange, error: &Error, accept: Option<&HeaderValue>) -> Response<Bytes> {
+    tracing::debug!(request_id = exchange.id(), %error, "answered by the gateway");
+    exchange.flag = answer::flag(error);
+    if error.ends_connection() {
+        exchange.peer.line.linger(true);
+        exchange.ends_connection = true;
+    }
+    answer::to(error, &exchange.method, accept, exchange.id())
 }
 
 impl Handler for Proxy {
@@ -173,10 +228,13 @@ impl Handler for Proxy {
         let carried = self.carry(&mut exchange, request).await;
         // An interim response that has not left by now would land inside the final one.
         drop(peer.line.take_interim());
-        let reply = match carried {
+        let mut reply = match carried {
             Ok(reply) => reply,
-            Err(error) => self.answer(&mut exchange, &error, accept.as_ref()),
+            Err(error) => Reply::Own(answered(&mut exchange, &error, accept.as_ref())),
         };
+        if exchange.visit.is_some() {
+            reply = Box::pin(chain::up(&self.0, &mut exchange, reply, accept.as_ref())).await;
+        }
         self.reply(exchange, reply)
     }
 

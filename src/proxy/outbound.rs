@@ -10,15 +10,16 @@ use hyper::body::{Body as _, Incoming};
 use hyper::upgrade::OnUpgrade;
 use xxhash_rust::xxh3::xxh3_64;
 
+use super::course::Course;
 use super::forward::Outbound;
 use super::headers::{self, Forwarded};
-use super::request::{Path, Told, forwards_left};
+use super::request::{Framing, Payload, Told, forwards_left};
 use super::response::Pin;
 use super::{Error, Exchange};
 use crate::body::Upload;
 use crate::config::{self, Forward, HashKey, Policy, Route};
 use crate::listener::Wait;
-use crate::router::{Captures, rewrite as rewriting};
+use crate::router::{Captures, Match, rewrite as rewriting};
 use crate::upstream::Want;
 
 /// What has to be remembered for the response.
@@ -29,44 +30,40 @@ pub(super) struct Back {
     pub(super) pin: Option<Pin>,
 }
 
-/// Rewrites, adds what the gateway says, and takes the body over.
+/// Rewrites, adds what the gateway says, and takes the body over. The head is taken out of `told` when everything else
+/// is done.
 ///
 /// # Errors
 ///
 /// When there is no path to forward, or the body is announced too large.
 pub(super) fn build(
     exchange: &mut Exchange,
-    told: Told,
-    route: &Route,
+    told: &mut Told,
+    found: &Match<'_>,
     forward: &Forward,
-    captures: &Captures,
+    course: &Course,
     upstream: &config::Upstream,
 ) -> Result<(Outbound, Back), Error> {
-    let Told {
-        mut head,
-        body,
-        path,
-        expects,
-        trusted,
-        upgrade,
-    } = told;
-    rewrite(&mut head, forward, &path, captures)?;
-    let (want, pin) = want(upstream, exchange, &head, &path);
-    let protocol = upgrade.as_ref().map(|(name, _)| name);
-    prepare(&mut head, exchange, route, forward, trusted, protocol);
-    let upload = upload(exchange, &mut head, route, upstream, body, expects)?;
+    let path = told.path.path.of_raw(told.head.uri.path());
+    let (mut want, pin) = want(upstream, exchange, &told.head, path);
+    want.pick = course.pick;
+    rewrite(told, forward, &found.captures)?;
+    prepare(told, exchange, found.route, forward);
+    let upload = upload(exchange, told, found.route, upstream)?;
     let outbound = Outbound {
-        head,
+        head: told.take_head(),
         upload,
         want,
-        timeout: route.timeout,
-        retries: route.retries,
+        timeout: course.timeout,
+        retries: course.retries,
     };
+    let upgrade = told.upgrade.take();
     Ok((outbound, Back { upgrade, pin }))
 }
 
 /// Puts the path that goes upstream into `head`, in origin form.
-fn rewrite(head: &mut Parts, forward: &Forward, path: &Path, captures: &Captures) -> Result<(), Error> {
+fn rewrite(told: &mut Told, forward: &Forward, captures: &Captures) -> Result<(), Error> {
+    let Told { head, path, .. } = told;
     let raw = head.uri.path();
     let rewritten = rewriting::rewrite(&forward.rewrite, raw, path.path.of_raw(raw), captures)?;
     if *rewritten == *raw && head.uri.scheme().is_none() {
@@ -82,7 +79,7 @@ fn rewrite(head: &mut Parts, forward: &Forward, path: &Path, captures: &Captures
 }
 
 /// What the balancing policy looks at, and the cookie that may have to be set.
-fn want(upstream: &config::Upstream, exchange: &Exchange, head: &Parts, path: &Path) -> (Want, Option<Pin>) {
+fn want(upstream: &config::Upstream, exchange: &Exchange, head: &Parts, path: &str) -> (Want, Option<Pin>) {
     let mut want = Want::default();
     match &upstream.policy {
         Policy::LeastRequest | Policy::RoundRobin | Policy::Random => (want, None),
@@ -91,7 +88,7 @@ fn want(upstream: &config::Upstream, exchange: &Exchange, head: &Parts, path: &P
                 HashKey::Header(name) => head.headers.get(name).map(|value| xxh3_64(value.as_bytes())),
                 HashKey::Cookie(name) => cookie(&head.headers, name).map(xxh3_64),
                 HashKey::ClientIp => Some(hash_ip(exchange.client_ip)),
-                HashKey::Path => Some(xxh3_64(path.path.of_raw(exchange.uri.path()).as_bytes())),
+                HashKey::Path => Some(xxh3_64(path.as_bytes())),
             };
             (want, None)
         }
@@ -130,37 +127,30 @@ fn cookie<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h [u8]> {
 }
 
 /// Makes the fields those of a request from this gateway.
-fn prepare(
-    head: &mut Parts,
-    exchange: &Exchange,
-    route: &Route,
-    forward: &Forward,
-    trusted: bool,
-    upgrade: Option<&HeaderValue>,
-) {
-    let fields = &mut head.headers;
+fn prepare(told: &mut Told, exchange: &Exchange, route: &Route, forward: &Forward) {
+    let fields = &mut told.head.headers;
     let said = (!exchange.host.is_empty()).then_some(&exchange.host);
     let forwarded = Forwarded {
         peer: &exchange.peer.ip,
-        trusted,
+        trusted: told.trusted,
         host: said,
         scheme: "http",
         request_id: &exchange.request_id,
     };
     forwarded.add(fields);
-    match &forward.host {
+    match told.authority.as_ref().or(forward.host.as_ref()) {
         Some(host) => fields.insert(header::HOST, host.clone()),
         None if exchange.uri.authority().is_some() || said.is_none() => {
             fields.insert(header::HOST, exchange.host.clone())
         }
         None => None,
     };
-    if let Some(protocol) = upgrade {
+    if let Some((protocol, _)) = &told.upgrade {
         fields.insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
         fields.insert(header::UPGRADE, protocol.clone());
     }
-    count_down(head);
-    headers::edit(&mut head.headers, &route.request_headers);
+    count_down(&mut told.head);
+    headers::edit(&mut told.head.headers, &route.request_headers);
 }
 
 /// RFC 9110 section 7.6.2. Zero was answered before.
@@ -173,26 +163,52 @@ fn count_down(head: &mut Parts) {
     }
 }
 
-/// Takes the body over. A length that is announced too large is refused before anything is sent.
+/// The body as attempts send it, and what the head says of its length.
 fn upload(
     exchange: &mut Exchange,
-    head: &mut Parts,
+    told: &mut Told,
     route: &Route,
     upstream: &config::Upstream,
-    body: Incoming,
-    expects: bool,
 ) -> Result<Option<Upload>, Error> {
-    if body.is_end_stream() {
-        return Ok(None);
+    let (upload, framing) = match std::mem::replace(&mut told.body, Payload::None) {
+        Payload::None => return Ok(None),
+        Payload::Arriving(body) => {
+            let framing = Framing::of(&body);
+            let upload = take(exchange, body, route, upstream.replay_body, told.expects)?;
+            (upload, framing)
+        }
+        Payload::Taken(upload, framing) => (upload, framing),
+    };
+    let fields = &mut told.head.headers;
+    match framing {
+        Framing::Said => {}
+        Framing::Length(length) => {
+            fields.insert(header::CONTENT_LENGTH, HeaderValue::from(length));
+        }
+        Framing::Chunked => {
+            fields.remove(header::CONTENT_LENGTH);
+            // Unless told, hyper takes a GET without a length for one without a body.
+            fields.insert(header::TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
+        }
     }
+    Ok(Some(upload))
+}
+
+/// Takes the client's body over. A length that is announced too large is refused before anything is sent.
+///
+/// # Errors
+///
+/// When it is announced too large.
+pub(super) fn take(
+    exchange: &mut Exchange,
+    body: Incoming,
+    route: &Route,
+    replay: u64,
+    expects: bool,
+) -> Result<Upload, Error> {
     let limit = route.request_body;
     if limit > 0 && body.size_hint().lower() > limit {
         return Err(Error::BodyTooLarge);
-    }
-    if body.size_hint().exact().is_none() {
-        // Unless told, hyper takes a GET without a length for one without a body.
-        let chunked = HeaderValue::from_static("chunked");
-        head.headers.insert(header::TRANSFER_ENCODING, chunked);
     }
     let line = std::sync::Arc::clone(&exchange.peer.line);
     let waiting = move |waits| match waits {
@@ -201,10 +217,10 @@ fn upload(
     };
     // Trusted or not: nobody reads claims about the client from trailers, but for servers that mix them up.
     let screen = |trailers: &mut HeaderMap| headers::distrust(trailers, false);
-    let upload = Upload::new(body, limit, upstream.replay_body, screen, waiting);
+    let upload = Upload::new(body, limit, replay, screen, waiting);
     if expects {
         upload.hold_back();
     }
     exchange.upload = Some(upload.clone());
-    Ok(Some(upload))
+    Ok(upload)
 }

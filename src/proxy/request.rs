@@ -11,21 +11,56 @@ use hyper::upgrade::OnUpgrade;
 use ipnet::IpNet;
 
 use super::{Error, Exchange, headers, upgrade};
+use crate::body::Upload;
 use crate::router::{self, Match, canonical};
 use crate::snapshot::Snapshot;
 
 /// What a request means.
 pub(super) struct Told {
     pub(super) head: Parts,
-    pub(super) body: Incoming,
+    pub(super) body: Payload,
     /// Canonical.
     pub(super) path: Path,
+    /// What is sent upstream in place of the client's `Host`, when somebody wants that.
+    pub(super) authority: Option<HeaderValue>,
     /// Whether the client waits for 100.
     pub(super) expects: bool,
     /// Whether the peer is a trusted proxy.
     pub(super) trusted: bool,
     /// The protocol that the client wants to change to.
     pub(super) upgrade: Option<(HeaderValue, OnUpgrade)>,
+}
+
+/// A request's body.
+pub(super) enum Payload {
+    /// There is none.
+    None,
+    /// As it arrives.
+    Arriving(Incoming),
+    /// Taken over already.
+    Taken(Upload, Framing),
+}
+
+/// What the head that is forwarded says of a body's length.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Framing {
+    /// As the client said.
+    Said,
+    /// As long as it is: it was read whole and replaced.
+    Length(u64),
+    /// Nothing.
+    Chunked,
+}
+
+impl Framing {
+    /// Of a body as the client announced it.
+    pub(super) fn of(body: &Incoming) -> Self {
+        if body.size_hint().exact().is_some() {
+            Self::Said
+        } else {
+            Self::Chunked
+        }
+    }
 }
 
 /// The one canonical path, and host, that everything looks at.
@@ -40,6 +75,14 @@ pub(super) enum Canonical {
     Rewritten(Box<str>),
     /// The first bytes of what was received (a host without its port).
     Start(usize),
+}
+
+impl Told {
+    /// Takes the head out.
+    pub(super) fn take_head(&mut self) -> Parts {
+        let (none, ()) = Request::new(()).into_parts();
+        std::mem::replace(&mut self.head, none)
+    }
 }
 
 impl Canonical {
@@ -110,8 +153,13 @@ pub(super) fn understand(
     let (head, body) = request.into_parts();
     Ok(Told {
         head,
-        body,
+        body: if body.is_end_stream() {
+            Payload::None
+        } else {
+            Payload::Arriving(body)
+        },
         path,
+        authority: None,
         expects,
         trusted,
         upgrade,

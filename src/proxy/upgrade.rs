@@ -11,7 +11,8 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::time::Instant;
 
 use super::attempt::Lease;
-use super::exchange::{Exchange, Observed, Source};
+use super::exchange::Exchange;
+use super::observed::{Observed, Source};
 use super::{Error, Shared, headers};
 use crate::shutdown::Phase;
 use crate::telemetry::Flag;

@@ -67,6 +67,7 @@ const ROUNDS: usize = 8;
 #[derive(Debug)]
 pub struct Upstream {
     config: Arc<config::Upstream>,
+    name: Arc<str>,
     sources: Vec<Source>,
     clock: Clock,
     /// Source of endpoint ids, shared by all upstreams of a gateway.
@@ -159,6 +160,11 @@ impl Upstream {
     /// [`config::Upstream::name`].
     pub fn name(&self) -> &str {
         &self.config.name
+    }
+
+    /// Its name, to keep.
+    pub fn shared_name(&self) -> &Arc<str> {
+        &self.name
     }
 
     /// What it was made from.
@@ -283,6 +289,7 @@ impl Upstream {
         };
         Self {
             sources: config.sources.iter().filter_map(source).collect(),
+            name: config.name.as_str().into(),
             config,
             clock: Clock::start(),
             ids,
