@@ -7,6 +7,9 @@ use clap::Subcommand;
 use super::Exit;
 
 mod build;
+mod check;
+mod component;
+mod inspect;
 mod list;
 mod new;
 
@@ -23,6 +26,10 @@ enum Command {
     New(new::Args),
     /// Build the plugin in a folder, and say where the component is
     Build(build::Args),
+    /// Check a component as loading does, and try a configuration on it
+    Check(check::Args),
+    /// Say what is in a component, what it asks for, and what an instance of it costs
+    Inspect(inspect::Args),
     /// Print the plugins of the running gateway
     List(list::Args),
 }
@@ -32,6 +39,8 @@ pub(super) fn run(args: &Args) -> Exit {
     match &args.command {
         Command::New(args) => new::run(args),
         Command::Build(args) => build::run(args),
+        Command::Check(args) => check::run(args),
+        Command::Inspect(args) => inspect::run(args),
         Command::List(args) => list::run(args),
     }
 }
