@@ -88,3 +88,8 @@ pub mod prelude {
 use bindings::imports::gatewit::plugin as host;
 #[cfg(not(target_family = "wasm"))]
 use testing::fake as host;
+
+/// The examples of the README, as tests.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

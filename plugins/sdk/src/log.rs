@@ -31,22 +31,22 @@ macro_rules! log {
     }};
 }
 
-/// Writes a line of [`Level::Trace`](crate::log::Level::Trace).
+/// Writes a line of `Level::Trace`.
 #[macro_export]
 macro_rules! trace { ($($line:tt)+) => { $crate::log!($crate::log::Level::Trace, $($line)+) }; }
 
-/// Writes a line of [`Level::Debug`](crate::log::Level::Debug).
+/// Writes a line of `Level::Debug`.
 #[macro_export]
 macro_rules! debug { ($($line:tt)+) => { $crate::log!($crate::log::Level::Debug, $($line)+) }; }
 
-/// Writes a line of [`Level::Info`](crate::log::Level::Info).
+/// Writes a line of `Level::Info`.
 #[macro_export]
 macro_rules! info { ($($line:tt)+) => { $crate::log!($crate::log::Level::Info, $($line)+) }; }
 
-/// Writes a line of [`Level::Warn`](crate::log::Level::Warn).
+/// Writes a line of `Level::Warn`.
 #[macro_export]
 macro_rules! warn { ($($line:tt)+) => { $crate::log!($crate::log::Level::Warn, $($line)+) }; }
 
-/// Writes a line of [`Level::Error`](crate::log::Level::Error).
+/// Writes a line of `Level::Error`.
 #[macro_export]
 macro_rules! error { ($($line:tt)+) => { $crate::log!($crate::log::Level::Error, $($line)+) }; }
