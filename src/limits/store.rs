@@ -277,11 +277,15 @@ mod tests {
     fn what_has_lived_its_time_is_not_there() {
         let store = store();
         for write in [
-            |store: &Store| drop(store.set("k", b"v".to_vec(), Some(Duration::ZERO))),
-            |store: &Store| drop(store.increment("k", 5, Some(Duration::ZERO))),
-            |store: &Store| drop(store.compare_and_set("k", None, b"v".to_vec(), Some(Duration::ZERO))),
+            |store: &Store| store.set("k", b"v".to_vec(), Some(Duration::ZERO)).is_ok(),
+            |store: &Store| store.increment("k", 5, Some(Duration::ZERO)).is_ok(),
+            |store: &Store| {
+                store
+                    .compare_and_set("k", None, b"v".to_vec(), Some(Duration::ZERO))
+                    .is_ok()
+            },
         ] {
-            write(&store);
+            assert!(write(&store));
             assert_eq!(value(&store, "k"), None);
         }
         assert_eq!(
@@ -371,7 +375,7 @@ mod tests {
         let store = store();
         thread::scope(|scope| {
             for _ in 0..8 {
-                scope.spawn(|| (0..500).for_each(|_| drop(store.increment("n", 1, None))));
+                scope.spawn(|| assert!((0..500).all(|_| store.increment("n", 1, None).is_ok())));
             }
         });
         assert_eq!(store.increment("n", 0, None), Ok(4000));

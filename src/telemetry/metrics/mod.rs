@@ -19,9 +19,11 @@ use collect::{Extra, Shards};
 use shard::Shard;
 
 pub use collect::{Family, Kind, Sample};
+pub use custom::{Change, Custom};
 pub use shard::{InFlight, Local, Retry};
 
 mod collect;
+mod custom;
 mod histogram;
 mod shard;
 
@@ -45,6 +47,8 @@ type Seconds = Gauge<f64, AtomicU64>;
 pub struct Metrics {
     /// Lines of the access log that were not written: its queue was full, or its file refused them.
     pub access_log_dropped: Counter,
+    /// What plugins make up.
+    pub custom: Custom,
     /// Panics caught; each cost one exchange.
     panics: Counter,
     connections: family::Family<Labels, Gauge>,
@@ -84,6 +88,7 @@ impl Metrics {
     pub fn new() -> Arc<Self> {
         let mut metrics = Self {
             access_log_dropped: Counter::default(),
+            custom: Custom::default(),
             panics: Counter::default(),
             connections: family::Family::default(),
             accepted: family::Family::default(),
@@ -146,6 +151,7 @@ impl Metrics {
             self.panics.clone(),
         );
         registry.register_collector(Box::new(Shards(self.shards.clone())));
+        registry.register_collector(Box::new(self.custom.clone()));
     }
 
     /// A shard for one worker.
