@@ -21,11 +21,13 @@ mod hooks;
 mod host;
 mod instance;
 mod instances;
+mod keys;
 mod link;
 mod loader;
 mod memory;
 mod outcome;
 mod overlay;
+mod password;
 mod pool;
 mod powers;
 mod quarantine;
@@ -52,7 +54,7 @@ pub use outcome::{
     Summary,
 };
 pub use overlay::{EditError, Overlay, Phase};
-pub use powers::Powers;
+pub use powers::{Powers, Upstreams};
 pub use scene::Scene;
 pub use set::{Chain, Link, Member, Problem, Set};
 pub use stats::{Calls, Stats};

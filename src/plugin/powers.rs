@@ -1,13 +1,101 @@
-//! What a snapshot has to lend to plugins. Which of it a plugin may use says its grants; what it is worth is in the
+//! What a configuration has to lend to plugins. Which of it a plugin may use says its grants; what it is worth is in the
 //! mechanisms below.
 
-use std::sync::Mutex;
-use std::sync::PoisonError;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
+
+use arc_swap::ArcSwapOption;
+
+use super::keys::{self, Key};
+use super::password::Passwords;
+use crate::config::{self, Config, NamedSecret, Secret};
+use crate::limits::{Budgets, Stores};
+use crate::telemetry::metrics::Custom;
+use crate::upstream::{self, View};
 
 /// Everything that plugins may be granted. Parts that did not change survive a reload.
 #[derive(Debug, Default)]
-pub struct Powers {}
+pub struct Powers {
+    /// Rate budgets.
+    pub budgets: Budgets,
+    /// Key-value stores.
+    pub stores: Stores,
+    /// Upstreams, as they are at any moment.
+    pub upstreams: Arc<Upstreams>,
+    pub(super) metrics: Custom,
+    pub(super) keys: HashMap<String, Key>,
+    pub(super) passwords: Passwords,
+    secrets: HashMap<String, Arc<NamedSecret>>,
+    declared: Declared,
+}
+
+/// What a configuration says of all this.
+#[derive(Debug, Default, PartialEq)]
+struct Declared {
+    budgets: Vec<Arc<config::RateBudget>>,
+    stores: Vec<Arc<config::Store>>,
+    keys: Vec<Arc<config::Key>>,
+    secrets: Vec<Arc<NamedSecret>>,
+}
+
+impl Powers {
+    /// Makes ready what a configuration declares. The same as before when nothing of it changed, so that whoever holds
+    /// it needs not change either; otherwise budgets and stores keep their state. What plugins make up is counted in
+    /// `metrics` from the first one on.
+    pub fn build(config: &Config, previous: Option<&Arc<Self>>, metrics: &Custom) -> Arc<Self> {
+        let declared = Declared::of(config);
+        if let Some(previous) = previous.filter(|previous| previous.declared == declared) {
+            return Arc::clone(previous);
+        }
+        let secrets = config.secrets.iter();
+        Arc::new(Self {
+            budgets: Budgets::build(&config.budgets, previous.map(|previous| &previous.budgets)),
+            stores: Stores::build(&config.stores, previous.map(|previous| &previous.stores)),
+            keys: keys::read(&config.keys),
+            secrets: secrets
+                .map(|secret| (secret.name.clone(), Arc::clone(secret)))
+                .collect(),
+            upstreams: previous.map_or_else(Arc::default, |previous| Arc::clone(&previous.upstreams)),
+            metrics: previous.map_or(metrics, |previous| &previous.metrics).clone(),
+            passwords: previous.map_or_else(Passwords::default, |previous| previous.passwords.clone()),
+            declared,
+        })
+    }
+
+    /// A secret by name.
+    pub(super) fn secret(&self, name: &str) -> Option<&Secret> {
+        self.secrets.get(name).map(|named| &named.secret)
+    }
+}
+
+impl Declared {
+    fn of(config: &Config) -> Self {
+        Self {
+            budgets: config.budgets.clone(),
+            stores: config.stores.clone(),
+            keys: config.keys.clone(),
+            secrets: config.secrets.clone(),
+        }
+    }
+}
+
+/// The upstreams of the snapshot that runs. The same over all reloads.
+#[derive(Debug, Default)]
+pub struct Upstreams(ArcSwapOption<upstream::Set>);
+
+impl Upstreams {
+    /// From now on these.
+    pub fn show(&self, set: Arc<upstream::Set>) {
+        self.0.store(Some(set));
+    }
+
+    /// What is known of one. `None` when there is none of this name.
+    pub fn view(&self, name: &str) -> Option<View> {
+        let set = self.0.load();
+        set.as_ref()?.find(name).map(|upstream| upstream.view())
+    }
+}
 
 /// A bound on log lines: so many a second.
 #[derive(Debug)]

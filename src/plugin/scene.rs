@@ -183,3 +183,6 @@ fn replace_target(uri: &mut Uri, target: PathAndQuery) {
     // A path is valid with and without scheme and authority, and these came as a pair.
     *uri = Uri::from_parts(parts).unwrap_or_default();
 }
+
+#[cfg(test)]
+mod tests;
