@@ -6,7 +6,7 @@ use arc_swap::ArcSwap;
 use tokio::runtime::Handle;
 
 use crate::config::{self, Action, Config};
-use crate::plugin;
+use crate::plugin::{self, Powers};
 use crate::router::Router;
 use crate::upstream::{self, Upstream};
 
@@ -17,7 +17,7 @@ pub struct Snapshot {
     /// Finds routes.
     pub router: Router,
     /// Every upstream by name.
-    pub upstreams: upstream::Set,
+    pub upstreams: Arc<upstream::Set>,
     /// Every plugin, bound to its routes.
     pub plugins: plugin::Set,
     /// By index of the route in `config.routes`; empty for a route that does not forward.
@@ -44,9 +44,9 @@ impl Snapshot {
         order: Option<&plugin::Order>,
         control: &Handle,
     ) -> (Self, plugin::Loading) {
-        let upstreams = upstream::Set::build(&config, previous.map(|snapshot| &snapshot.upstreams), control);
+        let upstreams = upstream::Set::build(&config, previous.map(|snapshot| &*snapshot.upstreams), control);
         let before = previous.map(|snapshot| &snapshot.plugins);
-        let powers = powers(before);
+        let powers = Powers::build(&config, before.map(plugin::Set::powers), loader.custom());
         let (plugins, loading) = loader.load(&config, before, &powers, order).await;
         let targets = config
             .routes
@@ -55,12 +55,18 @@ impl Snapshot {
             .collect();
         let snapshot = Self {
             router: Router::new(&config.routes),
-            upstreams,
+            upstreams: Arc::new(upstreams),
             plugins,
             targets,
             config,
         };
         (snapshot, loading)
+    }
+
+    /// From now on plugins see these upstreams: to be called when this snapshot goes live.
+    pub fn show_upstreams(&self) {
+        let powers = self.plugins.powers();
+        powers.upstreams.show(Arc::clone(&self.upstreams));
     }
 
     /// The upstream for one request on this route, by weight. `None` for a route that does not forward.
@@ -81,11 +87,6 @@ impl Snapshot {
                 None => Some(upstream),
             })
     }
-}
-
-/// What is lent to plugins; the same as before when nothing of it changed.
-fn powers(before: Option<&plugin::Set>) -> Arc<plugin::Powers> {
-    before.map_or_else(Arc::default, |before| Arc::clone(before.powers()))
 }
 
 impl Targets {

@@ -108,7 +108,7 @@ pub async fn start(options: Options) -> Result<Running, Error> {
         .transpose()?;
     // What is written while it is loaded is another change.
     let files = reload::Files::of(&config);
-    let loader = Arc::new(Loader::new(config.state.as_deref()));
+    let loader = Arc::new(Loader::new(config.state.as_deref(), &metrics.custom));
     let live: Live = Arc::new(ArcSwap::from_pointee(first_snapshot(config, &loader).await));
     let workers = Workers::start(workers, &live, &life, &shed, &metrics, &log)?;
     let listeners = Listeners::new(
@@ -179,6 +179,7 @@ async fn first_snapshot(config: Config, loader: &Loader) -> Snapshot {
     if let Err(error) = loader.commit(&loading).await {
         tracing::warn!(%error, "what was loaded can not be kept for the next start");
     }
+    snapshot.show_upstreams();
     snapshot
 }
 

@@ -379,6 +379,7 @@ impl<R: Rim> Reloader<R> {
         })?;
         let mut changed = differences(&old.config, &config);
         changed.extend(loading.changes.iter().map(plugin::Change::to_string));
+        snapshot.show_upstreams();
         self.live.store(Arc::new(snapshot));
         if let Some(ready) = ready {
             self.rim.commit(ready).await;

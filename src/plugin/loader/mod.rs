@@ -16,6 +16,7 @@ use super::history::{Arrival, By, History, Origin};
 use super::set::{Problem, Set};
 use super::{Digest, Engine, Powers, Store, source};
 use crate::config::{self, Code, Component, Config, Diagnostics};
+use crate::telemetry::metrics::Custom;
 use crate::tls;
 
 mod one;
@@ -27,6 +28,7 @@ use one::One;
 pub struct Loader {
     store: Option<Arc<Store>>,
     tls: tls::Client,
+    custom: Custom,
     engine: Mutex<Option<Arc<Engine>>>,
     ledgers: Mutex<BTreeMap<String, Ledger>>,
 }
@@ -142,14 +144,20 @@ impl fmt::Display for Change {
 }
 
 impl Loader {
-    /// Nothing is loaded and nothing is read yet. `state` is [`Config::state`].
-    pub fn new(state: Option<&Path>) -> Self {
+    /// Nothing is loaded and nothing is read yet. `state` is [`Config::state`]; what plugins count goes to `custom`.
+    pub fn new(state: Option<&Path>, custom: &Custom) -> Self {
         Self {
+            custom: custom.clone(),
             store: state.map(|folder| Arc::new(Store::new(folder))),
             tls: tls::Client::new(None),
             engine: Mutex::default(),
             ledgers: Mutex::default(),
         }
+    }
+
+    /// Where plugins count.
+    pub fn custom(&self) -> &Custom {
+        &self.custom
     }
 
     /// Whether components outlive the process.
