@@ -15,6 +15,7 @@ use std::time::Instant;
 use bytes::Bytes;
 use http::header::{self, HeaderMap, HeaderName};
 use http_body::{Body, Frame, SizeHint};
+use http_body_util::{BodyExt, Empty};
 use hyper::body::Incoming;
 
 /// Why a request body ended early.
@@ -121,6 +122,14 @@ impl Upload {
             screen: |_| (),
             waiting: Box::new(|_| ()),
         })))
+    }
+
+    /// A body that is there already.
+    pub fn of(whole: Bytes) -> Self {
+        let nothing = Empty::new().map_err(|never| match never {});
+        let upload = Self::changed(Box::pin(nothing), 0);
+        upload.replace(whole);
+        upload
     }
 
     /// Reads all of it, and keeps it: every attempt sends it from memory. A client that waits for 100 is told to

@@ -1,13 +1,16 @@
 //! One configuration made real: immutable, swapped as one value.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use tokio::runtime::Handle;
 
 use crate::config::{self, Action, Config};
+use crate::jwt::{self, Verifiers};
 use crate::plugin::{self, Powers};
 use crate::router::Router;
+use crate::tls;
 use crate::upstream::{self, Upstream};
 
 /// Everything that an exchange needs to know; it keeps the one it began with.
@@ -46,7 +49,9 @@ impl Snapshot {
     ) -> (Self, plugin::Loading) {
         let upstreams = upstream::Set::build(&config, previous.map(|snapshot| &*snapshot.upstreams), control);
         let before = previous.map(|snapshot| &snapshot.plugins);
-        let powers = Powers::build(&config, before.map(plugin::Set::powers), loader.custom());
+        let known = before.map(plugin::Set::powers);
+        let verifiers = verifiers(&config, known, upstreams.tls(), control);
+        let powers = Powers::build(&config, known, loader.custom(), verifiers);
         let (plugins, loading) = loader.load(&config, before, &powers, order).await;
         let targets = config
             .routes
@@ -69,6 +74,15 @@ impl Snapshot {
         powers.upstreams.show(Arc::clone(&self.upstreams));
     }
 
+    /// Waits until every name and every key set was asked for once, but no longer than `limit`.
+    pub async fn first_answers(&self, limit: Duration) {
+        let verifiers = &self.plugins.powers().verifiers;
+        tokio::join!(
+            self.upstreams.first_answers(limit),
+            verifiers.first_answers(limit)
+        );
+    }
+
     /// The upstream for one request on this route, by weight. `None` for a route that does not forward.
     pub fn choose(&self, route: usize) -> Option<&Arc<Upstream>> {
         let targets = self.targets.get(route)?;
@@ -87,6 +101,26 @@ impl Snapshot {
                 None => Some(upstream),
             })
     }
+}
+
+/// Whose tokens are believed; the same as before when nothing of it changed.
+fn verifiers(
+    config: &Config,
+    before: Option<&Arc<Powers>>,
+    tls: &tls::Client,
+    control: &Handle,
+) -> Arc<Verifiers> {
+    let known = before.map(|powers| &powers.verifiers);
+    let (verifiers, problems) = Verifiers::build(&config.verifiers, known, tls, control);
+    // `jwt::accept` has refused them, unless the configuration came from elsewhere.
+    for jwt::Problem { verifier, message } in problems {
+        tracing::error!(
+            verifier,
+            message,
+            "nobody is believed by a verifier that can not be made"
+        );
+    }
+    verifiers
 }
 
 impl Targets {

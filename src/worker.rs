@@ -19,6 +19,7 @@ use tokio::sync::mpsc;
 use tokio::time::MissedTickBehavior;
 
 use crate::listener::{self, Accepted, Clock, Line, Order, Peer, Wait};
+use crate::plugin::calls::{self, Caller, Calls};
 use crate::proxy::Proxy;
 use crate::shutdown::{Hold, Life};
 use crate::snapshot::Live;
@@ -35,6 +36,7 @@ const EXIT: Duration = Duration::from_secs(1);
 pub struct Worker {
     orders: mpsc::UnboundedSender<Message>,
     connections: Arc<AtomicUsize>,
+    caller: Caller,
     thread: JoinHandle<()>,
 }
 
@@ -78,6 +80,8 @@ impl Worker {
         let (orders, inbox) = mpsc::unbounded_channel();
         let connections = Arc::new(AtomicUsize::new(0));
         let open = Arc::clone(&connections);
+        let (caller, asked) = calls::calls();
+        let calling = (caller.clone(), asked);
         let (ready, started) = std::sync::mpsc::channel();
         let thread =
             std::thread::Builder::new().name(name).spawn(
@@ -87,7 +91,7 @@ impl Worker {
                 {
                     Ok(runtime) => {
                         let _ = ready.send(Ok(()));
-                        runtime.block_on(run(seed, inbox, open));
+                        runtime.block_on(run(seed, calling, inbox, open));
                     }
                     Err(error) => drop(ready.send(Err(error))),
                 },
@@ -96,8 +100,14 @@ impl Worker {
         Ok(Self {
             orders,
             connections,
+            caller,
             thread,
         })
+    }
+
+    /// Takes HTTP calls of plugins that do not run on a worker.
+    pub fn caller(&self) -> Caller {
+        self.caller.clone()
     }
 
     /// Connections that it serves.
@@ -137,7 +147,12 @@ struct State {
     connections: Arc<AtomicUsize>,
 }
 
-async fn run(seed: Seed, mut inbox: mpsc::UnboundedReceiver<Message>, connections: Arc<AtomicUsize>) {
+async fn run(
+    seed: Seed,
+    calling: (Caller, Calls),
+    mut inbox: mpsc::UnboundedReceiver<Message>,
+    connections: Arc<AtomicUsize>,
+) {
     let Seed {
         live,
         life,
@@ -146,7 +161,7 @@ async fn run(seed: Seed, mut inbox: mpsc::UnboundedReceiver<Message>, connection
         log,
     } = seed;
     let state = Rc::new(State {
-        proxy: Rc::new(Proxy::new(live, life, shed, metrics, log)),
+        proxy: Rc::new(Proxy::new(live, life, shed, metrics, log, calling)),
         clock: Clock::start(),
         lines: RefCell::default(),
         next: Cell::new(0),

@@ -33,10 +33,16 @@ fn declared(algorithms: &[&str], keys: VerifierKeys) -> config::Verifier {
 
 fn build(
     declared: config::Verifier,
-    previous: Option<&Verifiers>,
+    previous: Option<&Arc<Verifiers>>,
     tls: &tls::Client,
-) -> Result<Verifiers, Vec<Problem>> {
-    Verifiers::build(&[Arc::new(declared)], previous, tls, &Handle::current())
+) -> Result<Arc<Verifiers>, Vec<Problem>> {
+    match Verifiers::build(&[Arc::new(declared)], previous, tls, &Handle::current()) {
+        (verifiers, problems) if problems.is_empty() => Ok(verifiers),
+        (verifiers, problems) => {
+            assert!(verifiers.find("v").is_none(), "nobody is believed");
+            Err(problems)
+        }
+    }
 }
 
 fn only(verifiers: &Verifiers) -> &Arc<Verifier> {

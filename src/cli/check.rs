@@ -7,6 +7,7 @@ use serde_json::json;
 
 use super::{Exit, colour, complain, print};
 use crate::config::{self, Config, Diagnostics, Severity};
+use crate::jwt;
 use crate::router;
 
 /// What `check` takes.
@@ -40,7 +41,7 @@ pub(super) fn run(args: &Args) -> Exit {
     let loaded = if args.without_secrets {
         config::load_without_secrets(source)
     } else {
-        config::load(source)
+        config::load(source).and_then(jwt::accept)
     };
     let (config, problems) = match loaded {
         Ok(mut loaded) => {

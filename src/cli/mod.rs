@@ -11,6 +11,7 @@ use std::process::ExitCode;
 use clap::{Args, Parser, Subcommand};
 
 use crate::config::{self, Loaded, Source};
+use crate::jwt;
 use crate::router;
 
 mod ask;
@@ -122,7 +123,7 @@ impl ConfigArgs {
 
     /// Reads it. Problems and warnings are printed.
     pub(crate) fn load(&self) -> Result<Loaded, Exit> {
-        match config::load(self.source()) {
+        match config::load(self.source()).and_then(jwt::accept) {
             Ok(mut loaded) => {
                 router::warn_of_unreachable(&mut loaded);
                 complain(&loaded.warnings.render(colour(&io::stderr())));

@@ -131,10 +131,10 @@ pub async fn start(options: Options) -> Result<Running, Error> {
         .map(|listener| (listener.config().name.clone(), listener.address()))
         .collect();
     let admin_address = admin.as_ref().map(admin::Server::address);
-    let mut tasks = vec![
-        tokio::spawn(memory::watch(Arc::clone(&live), shed)),
-        tokio::spawn(ticker::supervise(Arc::clone(&live))),
-    ];
+    let mut tasks = vec![tokio::spawn(memory::watch(Arc::clone(&live), shed))];
+    if let Some(caller) = workers.caller() {
+        tasks.push(tokio::spawn(ticker::supervise(Arc::clone(&live), caller)));
+    }
     if let Some(server) = admin {
         let state = Arc::new(admin::State {
             started: SystemTime::now(),
@@ -148,7 +148,7 @@ pub async fn start(options: Options) -> Result<Running, Error> {
             server.serve(state).await;
         }));
     }
-    live.load_full().upstreams.first_answers(FIRST_ANSWERS).await;
+    live.load_full().first_answers(FIRST_ANSWERS).await;
     lock(&listeners).begin(bound);
     tasks.push(tokio::spawn(reloader.run(files)));
     metrics.config_live(&live.load().config.hash, SystemTime::now());

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use tokio::runtime::{self, LocalOptions};
 use tokio::sync::watch;
 
+use crate::plugin::calls::Caller;
 use crate::plugin::{Bound, Instances};
 use crate::snapshot::{Live, Snapshot};
 
@@ -20,8 +21,8 @@ const LOOK: Duration = Duration::from_millis(100);
 /// How often it is looked whether the thread is needed.
 const SUPERVISE: Duration = Duration::from_secs(1);
 
-/// Starts the thread when it is needed; it ends with this task, or when nobody needs it any more.
-pub(super) async fn supervise(live: Live) {
+/// Starts the thread when it is needed (HTTP calls of the hooks are given to `caller`); it ends with this task, or when nobody needs it any more.
+pub(super) async fn supervise(live: Live, caller: Caller) {
     let (running, _) = watch::channel(());
     let mut thread: Option<JoinHandle<()>> = None;
     let mut look = tokio::time::interval(SUPERVISE);
@@ -29,10 +30,10 @@ pub(super) async fn supervise(live: Live) {
         look.tick().await;
         let over = thread.as_ref().is_none_or(JoinHandle::is_finished);
         if over && due(&live.load()).next().is_some() {
-            let (live, running) = (Arc::clone(&live), running.subscribe());
+            let (live, caller, running) = (Arc::clone(&live), caller.clone(), running.subscribe());
             let started = std::thread::Builder::new()
                 .name("ticker".to_owned())
-                .spawn(move || tick(&live, running));
+                .spawn(move || tick(&live, caller, running));
             match started {
                 Ok(started) => thread = Some(started),
                 Err(error) => {
@@ -50,14 +51,14 @@ fn due(snapshot: &Snapshot) -> impl Iterator<Item = (Duration, &Arc<Bound>)> {
     ticking.map(|(member, bound)| (member.plugin.tick, bound))
 }
 
-fn tick(live: &Live, mut running: watch::Receiver<()>) {
+fn tick(live: &Live, caller: Caller, mut running: watch::Receiver<()>) {
     let runtime = runtime::Builder::new_current_thread()
         .enable_all()
         .build_local(LocalOptions::default());
     match runtime {
         Ok(runtime) => runtime.block_on(async {
             tokio::select! {
-                () = call(live) => {}
+                () = call(live, caller) => {}
                 // The gateway is gone.
                 _ = running.changed() => {}
             }
@@ -67,8 +68,8 @@ fn tick(live: &Live, mut running: watch::Receiver<()>) {
 }
 
 /// Until there is nothing to call.
-async fn call(live: &Live) {
-    let instances = Rc::new(Instances::default());
+async fn call(live: &Live, caller: Caller) {
+    let instances = Rc::new(Instances::new(caller));
     // By address: while an entry is here, its use is too.
     let mut known: HashMap<usize, Known> = HashMap::new();
     let mut look = tokio::time::interval(LOOK);

@@ -5,6 +5,7 @@ use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
+use crate::plugin::calls::Caller;
 use crate::shutdown::Life;
 use crate::snapshot::Live;
 use crate::telemetry::access_log::AccessLog;
@@ -35,6 +36,11 @@ impl Workers {
             Worker::start(format!("worker-{number}"), seed)
         });
         Ok(Arc::new(Self(workers.collect::<io::Result<_>>()?)))
+    }
+
+    /// Makes HTTP calls of plugins that do not run on a worker. There is at least one worker.
+    pub(super) fn caller(&self) -> Option<Caller> {
+        self.0.first().map(Worker::caller)
     }
 
     pub(super) fn each(&self, order: impl Fn(&Worker)) {

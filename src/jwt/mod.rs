@@ -20,7 +20,7 @@ use std::time::Duration;
 
 use tokio::runtime::Handle;
 
-use crate::config::{self, Place};
+use crate::config::{self, Code, Diagnostics, Loaded};
 use crate::tls;
 use remote::Kept;
 
@@ -81,8 +81,6 @@ pub enum Error {
 pub struct Problem {
     /// Its name.
     pub verifier: String,
-    /// Where it was declared.
-    pub place: Place,
     /// What is wrong with it.
     pub message: String,
 }
@@ -106,17 +104,17 @@ struct Origin {
 
 impl Verifiers {
     /// Builds what a configuration declares. A verifier whose definition did not change is the same as in `previous`,
-    /// with the tokens that it remembers; keys of a URL are kept in any case. They are fetched on `control`.
+    /// with the tokens that it remembers; keys of a URL are kept in any case. They are fetched on `control`. When nothing
+    /// changed at all, this is `previous` itself.
     ///
-    /// # Errors
-    ///
-    /// Every verifier whose keys cannot be used: unreadable, empty, too short, or not for its algorithms.
+    /// A verifier whose keys cannot be used (unreadable, empty, too short, not for its algorithms) is not there: nobody is
+    /// believed by it. Why is said beside.
     pub fn build(
         config: &[Arc<config::Verifier>],
-        previous: Option<&Self>,
+        previous: Option<&Arc<Self>>,
         tls: &tls::Client,
         control: &Handle,
-    ) -> Result<Self, Vec<Problem>> {
+    ) -> (Arc<Self>, Vec<Problem>) {
         let trusted = previous.filter(|old| old.tls.as_ref().is_some_and(|old| old.is_same(tls)));
         let mut set = Self {
             tls: Some(tls.clone()),
@@ -143,16 +141,19 @@ impl Verifiers {
                 }
                 Err(message) => problems.push(Problem {
                     verifier: declared.name.clone(),
-                    place: declared.place.clone(),
                     message,
                 }),
             }
         }
-        if problems.is_empty() {
-            Ok(set)
-        } else {
-            Err(problems)
-        }
+        let same = previous.filter(|old| problems.is_empty() && old.is_as(&set));
+        (same.cloned().unwrap_or_else(|| Arc::new(set)), problems)
+    }
+
+    fn is_as(&self, other: &Self) -> bool {
+        let mut verifiers = self.verifiers.iter();
+        self.verifiers.len() == other.verifiers.len()
+            && self.tls.is_some()
+            && verifiers.all(|(name, its)| other.find(name).is_some_and(|same| Arc::ptr_eq(its, same)))
     }
 
     /// The verifier of this name.
@@ -178,17 +179,26 @@ impl Verifiers {
     }
 }
 
-/// What is wrong with the verifiers of a configuration; nothing is fetched.
-pub fn check(config: &[Arc<config::Verifier>]) -> Vec<Problem> {
-    let problem = |declared: &Arc<config::Verifier>| {
-        let message = Verifier::check(declared).err()?;
-        Some(Problem {
-            verifier: declared.name.clone(),
-            place: declared.place.clone(),
-            message,
-        })
-    };
-    config.iter().filter_map(problem).collect()
+/// Refuses a configuration with a verifier that cannot be made: to be asked right after it was read. Nothing is
+/// fetched.
+///
+/// # Errors
+///
+/// What is wrong with every verifier, at its place.
+pub fn accept(loaded: Loaded) -> Result<Loaded, Diagnostics> {
+    let mut problems = Diagnostics::default();
+    for declared in &loaded.config.verifiers {
+        if let Err(message) = Verifier::check(declared) {
+            let message = format!("the verifier `{}` cannot be used: {message}", declared.name);
+            let (code, place) = (Code::InvalidValue, &declared.place);
+            problems.extend(Diagnostics::at(code, place, &loaded.config, message, None));
+        }
+    }
+    if problems.is_empty() {
+        Ok(loaded)
+    } else {
+        Err(problems)
+    }
 }
 
 fn origin(declared: &config::Verifier) -> Option<Origin> {

@@ -25,6 +25,9 @@ pub struct Verifier {
     cache: Cache,
 }
 
+/// Keys that stand in the configuration, and why some of them are not used.
+type Written = (KeySet, Vec<String>);
+
 #[derive(Debug)]
 enum Keys {
     Fixed(Arc<Known>),
@@ -39,6 +42,12 @@ impl Verifier {
     /// What is wrong with its keys or algorithms.
     pub(super) fn try_new(config: &Arc<config::Verifier>, remote: Option<Arc<Kept>>) -> Result<Self, String> {
         let (algorithms, fixed) = Self::understand(config)?;
+        let fixed = fixed.map(|(set, skipped)| {
+            for why in skipped {
+                tracing::warn!(verifier = config.name, why, "a key of a key set is not used");
+            }
+            set
+        });
         let keys = match (fixed, remote) {
             (Some(set), _) => Keys::Fixed(Arc::new(Known::fixed(set))),
             (None, Some(remote)) => Keys::Remote(remote),
@@ -157,8 +166,8 @@ impl Verifier {
         }
     }
 
-    /// Its algorithms, and its keys if they are written in the configuration.
-    fn understand(config: &config::Verifier) -> Result<(Vec<Algorithm>, Option<KeySet>), String> {
+    /// Its algorithms, and its keys if they are written in the configuration, with why some of them are not used.
+    fn understand(config: &config::Verifier) -> Result<(Vec<Algorithm>, Option<Written>), String> {
         let parse = |name: &String| {
             name.parse()
                 .map_err(|_| format!("`{name}` is not an algorithm that can be verified"))
@@ -175,16 +184,10 @@ impl Verifier {
         if algorithms.is_empty() || shared != 0 && shared != algorithms.len() {
             return Err("`algorithms` must be some, and either all of HMAC or none".to_owned());
         }
-        let set = match &config.keys {
-            VerifierKeys::Secret(secret) => KeySet::secret(&secret.0)?,
-            VerifierKeys::Pem(pem) => KeySet::pem(pem)?,
-            VerifierKeys::Jwks(text) => {
-                let (set, skipped) = KeySet::jwks(text.as_bytes())?;
-                for why in skipped {
-                    tracing::warn!(verifier = config.name, why, "a key of a key set is not used");
-                }
-                set
-            }
+        let (set, skipped) = match &config.keys {
+            VerifierKeys::Secret(secret) => (KeySet::secret(&secret.0)?, Vec::new()),
+            VerifierKeys::Pem(pem) => (KeySet::pem(pem)?, Vec::new()),
+            VerifierKeys::Jwks(text) => KeySet::jwks(text.as_bytes())?,
             VerifierKeys::Url { url, .. } => {
                 return fetch::check(url)
                     .map(|()| (algorithms, None))
@@ -195,7 +198,7 @@ impl Verifier {
             .iter()
             .any(|key| key.algorithms.iter().any(|its| algorithms.contains(its)))
         {
-            return Ok((algorithms, Some(set)));
+            return Ok((algorithms, Some((set, skipped))));
         }
         let named = config.algorithms.join(", ");
         Err(format!("none of its keys is for its algorithms ({named})"))

@@ -3,12 +3,14 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::time::Instant;
 
 use wasmtime::ResourceLimiter;
 use wasmtime::component::ResourceTable;
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 
 use super::bindings::gatewit::plugin::types;
+use super::calls::Caller;
 use super::console::Console;
 use super::powers::{Lines, Powers};
 use super::scene::Scene;
@@ -56,6 +58,10 @@ pub(super) struct Guest {
     pub(super) binding: Arc<Binding>,
     /// Calls of `http-client` in the hook that runs.
     pub(super) calls: u32,
+    /// Who makes them; `None` outside of hooks.
+    pub(super) caller: Option<Caller>,
+    /// When the time of what runs is over.
+    pub(super) until: Instant,
     /// What it wrote to stdout and stderr.
     pub(super) console: Console,
     /// CPU time of the hook that runs.
@@ -105,6 +111,8 @@ impl Guest {
         Self {
             scene: None,
             calls: 0,
+            caller: None,
+            until: Instant::now(),
             console,
             meter: Arc::default(),
             extent: Extent {

@@ -172,7 +172,9 @@ impl Instance {
             ..
         } = self;
         arm(store, budget);
-        match within(meter, began + budget.time, call(store, functions)).await {
+        let until = began + budget.time;
+        store.data_mut().until = until;
+        match within(meter, until, call(store, functions)).await {
             Some(Ok(said)) => Ok(said),
             Some(Err(error)) => Err(explain(&error, store)),
             None => Err(Cause::Time),

@@ -11,6 +11,7 @@ use wasmtime::Store;
 
 use super::bindings::gatewit::plugin::types::PluginError;
 use super::bound::Bound;
+use super::calls::Caller;
 use super::failure::Cause;
 use super::guest::Guest;
 use super::hooks::{Functions, Hook};
@@ -28,6 +29,7 @@ type Said<T> = wasmtime::Result<Result<T, PluginError>>;
 pub struct Instances {
     pub(super) pools: Rc<Pools>,
     took: Rc<Cell<Duration>>,
+    caller: Option<Caller>,
 }
 
 /// An instance at work, with the scene it works on. Dropped before the call is over it gives back the scene, and takes
@@ -40,6 +42,14 @@ struct Lent<'l> {
 }
 
 impl Instances {
+    /// None yet. HTTP calls of plugins are given to `caller`.
+    pub fn new(caller: Caller) -> Self {
+        Self {
+            caller: Some(caller),
+            ..Self::default()
+        }
+    }
+
     /// Calls `request-hook`.
     ///
     /// # Errors
@@ -221,7 +231,13 @@ impl Instances {
         };
         let made = match instance {
             Some(instance) => Ok(instance),
-            None => Instance::configured(&bound.generation.code, &bound.binding).await,
+            None => {
+                let mut made = Instance::configured(&bound.generation.code, &bound.binding).await;
+                if let Ok(instance) = &mut made {
+                    instance.guest().caller.clone_from(&self.caller);
+                }
+                made
+            }
         };
         lent.over = true;
         let cause = match made {

@@ -1,9 +1,12 @@
-//! What hooks remember from one to the next within an exchange: private bytes of each plugin, and attributes that the
-//! plugins of a chain share. Held here, so that no instance is tied to an exchange.
+//! What hooks remember from one to the next within an exchange: private bytes of each plugin, attributes that the
+//! plugins of a chain share, and the token that was verified. Held here, so that no instance is tied to an exchange.
+
+use std::sync::Arc;
 
 use bytes::Bytes;
 
 use super::overlay::EditError;
+use crate::jwt::Verified;
 
 /// Bytes of private state.
 const PRIVATE: usize = 64 << 10;
@@ -39,6 +42,8 @@ pub struct Memory {
     private: Vec<(Box<str>, Bytes)>,
     /// In the order of their first setting.
     attributes: Vec<(Box<str>, Attribute)>,
+    /// The last one.
+    verified: Option<Arc<Verified>>,
 }
 
 impl Memory {
@@ -59,7 +64,16 @@ impl Memory {
 
     /// Whether nothing was ever set.
     pub fn is_empty(&self) -> bool {
-        self.private.is_empty() && self.attributes.is_empty()
+        self.private.is_empty() && self.attributes.is_empty() && self.verified.is_none()
+    }
+
+    /// The token that was last verified.
+    pub fn verified(&self) -> Option<&Verified> {
+        self.verified.as_deref()
+    }
+
+    pub(super) fn set_verified(&mut self, verified: Arc<Verified>) {
+        self.verified = Some(verified);
     }
 
     pub(super) fn set_private(&mut self, plugin: &str, state: Vec<u8>) -> Result<(), EditError> {
@@ -108,11 +122,15 @@ impl Memory {
         for (key, value) in overlay.attributes.drain(..) {
             put(&mut self.attributes, &key, value);
         }
+        if let Some(verified) = overlay.verified.take() {
+            self.verified = Some(verified);
+        }
     }
 
     pub(super) fn clear(&mut self) {
         self.private.clear();
         self.attributes.clear();
+        self.verified = None;
     }
 }
 

@@ -8,6 +8,7 @@ mod bindings;
 mod bound;
 pub mod bundled;
 mod cache;
+pub mod calls;
 mod console;
 pub mod contract;
 pub mod digest;

@@ -1,12 +1,15 @@
 //! The edits of the hook that runs: kept in a small log, checked when they are made, carried out or forgotten as a whole.
 //! The exchange itself is not touched and not copied.
 
+use std::sync::Arc;
+
 use http::uri::{Authority, PathAndQuery};
 use http::{HeaderValue, Method, StatusCode};
 
 use super::fields::{Line, Lines, Side, editable};
 use super::memory::{Attribute, Memory};
 use super::scene::Scene;
+use crate::jwt::Verified;
 use crate::router::canonical;
 
 /// Edits of a message in one hook.
@@ -261,6 +264,16 @@ impl Scene {
     /// See [`EditError`].
     pub fn set_private(&mut self, plugin: &str, state: Vec<u8>) -> Result<(), EditError> {
         self.overlay.memory.set_private(plugin, state)
+    }
+
+    /// The token that was last verified in this exchange.
+    pub fn verified(&self) -> Option<&Verified> {
+        self.overlay.memory.verified().or_else(|| self.memory.verified())
+    }
+
+    /// A token was verified.
+    pub fn set_verified(&mut self, verified: Arc<Verified>) {
+        self.overlay.memory.set_verified(verified);
     }
 
     /// An attribute, with the edits made so far.

@@ -10,6 +10,7 @@ use arc_swap::ArcSwapOption;
 use super::keys::{self, Key};
 use super::password::Passwords;
 use crate::config::{self, Config, NamedSecret, Secret};
+use crate::jwt::Verifiers;
 use crate::limits::{Budgets, Stores};
 use crate::telemetry::metrics::Custom;
 use crate::upstream::{self, View};
@@ -21,6 +22,8 @@ pub struct Powers {
     pub budgets: Budgets,
     /// Key-value stores.
     pub stores: Stores,
+    /// Verifiers of tokens.
+    pub verifiers: Arc<Verifiers>,
     /// Upstreams, as they are at any moment.
     pub upstreams: Arc<Upstreams>,
     pub(super) metrics: Custom,
@@ -42,16 +45,25 @@ struct Declared {
 impl Powers {
     /// Makes ready what a configuration declares. The same as before when nothing of it changed, so that whoever holds
     /// it needs not change either; otherwise budgets and stores keep their state. What plugins make up is counted in
-    /// `metrics` from the first one on.
-    pub fn build(config: &Config, previous: Option<&Arc<Self>>, metrics: &Custom) -> Arc<Self> {
+    /// `metrics` from the first one on. `verifiers` are made of the same configuration.
+    pub fn build(
+        config: &Config,
+        previous: Option<&Arc<Self>>,
+        metrics: &Custom,
+        verifiers: Arc<Verifiers>,
+    ) -> Arc<Self> {
         let declared = Declared::of(config);
-        if let Some(previous) = previous.filter(|previous| previous.declared == declared) {
+        let same = |previous: &&Arc<Self>| {
+            previous.declared == declared && Arc::ptr_eq(&previous.verifiers, &verifiers)
+        };
+        if let Some(previous) = previous.filter(same) {
             return Arc::clone(previous);
         }
         let secrets = config.secrets.iter();
         Arc::new(Self {
             budgets: Budgets::build(&config.budgets, previous.map(|previous| &previous.budgets)),
             stores: Stores::build(&config.stores, previous.map(|previous| &previous.stores)),
+            verifiers,
             keys: keys::read(&config.keys),
             secrets: secrets
                 .map(|secret| (secret.name.clone(), Arc::clone(secret)))

@@ -391,7 +391,7 @@ impl Forward<'_> {
 }
 
 /// RFC 9110 section 9.2.2.
-fn is_idempotent(method: &Method) -> bool {
+pub(super) fn is_idempotent(method: &Method) -> bool {
     matches!(
         *method,
         Method::GET | Method::HEAD | Method::OPTIONS | Method::PUT | Method::DELETE | Method::TRACE

@@ -31,6 +31,15 @@ impl Sink {
         }
     }
 
+    /// For a request that has no client.
+    pub(super) fn nobody() -> Self {
+        Self {
+            line: None,
+            upload: None,
+            wanted: Rc::default(),
+        }
+    }
+
     /// 100 lets the body flow, for which the listener sends the client its own 100; the others are passed on.
     pub(super) fn pass(&mut self, interim: &Interim) {
         if interim.status == StatusCode::CONTINUE {

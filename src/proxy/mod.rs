@@ -16,6 +16,7 @@ use tokio::sync::Notify;
 use crate::config::Action;
 use crate::listener::{Handler, Order, Peer};
 use crate::plugin::Instances;
+use crate::plugin::calls::{Caller, Calls};
 use crate::router::Match;
 use crate::shutdown::{Life, Phase};
 use crate::snapshot::Live;
@@ -28,6 +29,7 @@ pub use observed::{Broken, Observed};
 
 pub mod answer;
 mod attempt;
+mod calls;
 mod chain;
 mod course;
 mod error;
@@ -88,15 +90,17 @@ pub struct Shared {
 }
 
 impl Proxy {
-    /// A worker's proxy.
+    /// A worker's proxy, to be made on the worker. HTTP calls of plugins are given to the caller and made here, those
+    /// of other plugins too when they are given to it.
     pub fn new(
         live: Live,
         life: Life,
         shed: Arc<AtomicBool>,
         metrics: metrics::Local,
         log: access_log::Local,
+        (caller, asked): (Caller, Calls),
     ) -> Self {
-        Self(Rc::new(Shared {
+        let shared = Rc::new(Shared {
             live,
             pool: Pool::default(),
             metrics: RefCell::new(metrics),
@@ -104,10 +108,12 @@ impl Proxy {
             life,
             shed,
             cut: Notify::new(),
-            instances: Instances::default(),
+            instances: Instances::new(caller),
             summaries: Summaries::default(),
             ids: Ids::new(),
-        }))
+        });
+        tokio::task::spawn_local(calls::serve(Rc::downgrade(&shared), asked));
+        Self(shared)
     }
 
     /// A few times a second: what exchanges leave behind, and what they do not use any more.

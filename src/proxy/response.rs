@@ -40,8 +40,15 @@ pub(super) fn receive(
     Ok(Reply::Endpoint(Response::from_parts(parts, body), lease))
 }
 
-/// Refuses what means two things, removes what belongs to the hop behind us, and applies the route's edits.
+/// Makes the fields those of a response of this gateway, and applies the route's edits.
 fn prepare(parts: &mut Parts, route: &Route) -> Result<(), Error> {
+    plain(parts)?;
+    headers::edit(&mut parts.headers, &route.response_headers);
+    Ok(())
+}
+
+/// Refuses what means two things, and removes what belongs to the hop behind us.
+pub(super) fn plain(parts: &mut Parts) -> Result<(), Error> {
     let fields = &mut parts.headers;
     // RFC 9112 section 6.3: two lengths are what response splitting looks like.
     if fields.contains_key(header::TRANSFER_ENCODING) && fields.contains_key(header::CONTENT_LENGTH) {
@@ -61,7 +68,6 @@ fn prepare(parts: &mut Parts, route: &Route) -> Result<(), Error> {
         fields.remove(header::CONTENT_LENGTH);
     }
     parts.version = Version::HTTP_11;
-    headers::edit(fields, &route.response_headers);
     Ok(())
 }
 

@@ -12,6 +12,7 @@ use tokio::sync::{mpsc, oneshot};
 use tracing::{error, info, warn};
 
 use crate::config::{self, Code, Config, Diagnostics, Source};
+use crate::jwt;
 use crate::plugin::{self, Loader};
 use crate::router;
 use crate::snapshot::{Live, Snapshot};
@@ -309,7 +310,7 @@ impl<R: Rim> Reloader<R> {
             let message = "the configuration came from standard input and can not be read again";
             return Err(Diagnostics::from_message(Code::File, message));
         }
-        let mut loaded = config::load(self.source.clone())?;
+        let mut loaded = config::load(self.source.clone()).and_then(jwt::accept)?;
         router::warn_of_unreachable(&mut loaded);
         let config = if loaded.config.hash == old.config.hash {
             Arc::clone(&old.config)
@@ -370,7 +371,7 @@ impl<R: Rim> Reloader<R> {
             Some(self.rim.prepare(&config)?)
         };
         // Names that are new get an answer before the first request asks for them.
-        snapshot.upstreams.first_answers(FIRST_ANSWERS).await;
+        snapshot.first_answers(FIRST_ANSWERS).await;
         self.loader.commit(&loading).await.map_err(|error| {
             Diagnostics::from_message(
                 Code::File,

@@ -14,6 +14,8 @@ use super::scene::Scene;
 mod body;
 mod context;
 mod crypto;
+mod http_client;
+mod jwt;
 mod kv;
 mod limits;
 mod log;
@@ -33,6 +35,8 @@ pub(super) fn link(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
     interfaces::body::add_to_linker::<Guest, HasSelf<Guest>>(linker, |guest| guest)?;
     interfaces::context::add_to_linker::<Guest, HasSelf<Guest>>(linker, |guest| guest)?;
     interfaces::crypto::add_to_linker::<Guest, HasSelf<Guest>>(linker, |guest| guest)?;
+    interfaces::http_client::add_to_linker::<Guest, HasSelf<Guest>>(linker, |guest| guest)?;
+    interfaces::jwt::add_to_linker::<Guest, HasSelf<Guest>>(linker, |guest| guest)?;
     interfaces::kv::add_to_linker::<Guest, HasSelf<Guest>>(linker, |guest| guest)?;
     interfaces::limits::add_to_linker::<Guest, HasSelf<Guest>>(linker, |guest| guest)?;
     interfaces::log::add_to_linker::<Guest, HasSelf<Guest>>(linker, |guest| guest)?;
