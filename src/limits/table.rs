@@ -31,7 +31,7 @@ pub(super) struct Shard<V> {
 }
 
 impl<V> Table<V> {
-    /// For about so many entries; the bound itself is told at every [`insert`](Self::insert).
+    /// For about so many entries; the bound itself is told at every [`Locked::insert`].
     pub(super) fn new(entries: usize) -> Self {
         let shards = (entries / 64).clamp(1, MOST_SHARDS);
         let shard = || {

@@ -1,5 +1,5 @@
 //! The functions that plugins import, one file per interface of `wit/`: each implements the interface's `Host` trait
-//! for [`Guest`](super::guest::Guest), and is linked in [`link`].
+//! for [`Guest`], and is linked in [`link`].
 //!
 //! Wherever a function is given a name, the grants decide: what was not granted does not exist.
 

@@ -61,6 +61,8 @@ struct Family {
     series: BTreeMap<Labels, Series>,
 }
 
+type NoExemplar = Exemplar<[(&'static str, &'static str); 0], f64>;
+
 /// `plugin` first, the others by name.
 type Labels = Vec<(String, String)>;
 
@@ -95,12 +97,18 @@ impl Custom {
         let name = family_name(name, change.kind());
         let labels = clean(plugin, labels);
         // Nearly always the series is there, and then nobody waits for anybody.
-        if self.read(|known| known.apply(&name, &labels, change)) {
-            return;
+        let known = self.read(|known| {
+            known.apply(&name, &labels, change) || {
+                let (name, labels) = known.place(&name, &labels, change.kind());
+                known.apply(&name, &labels, change)
+            }
+        });
+        if !known {
+            let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
+            let (name, labels) = known.place(&name, &labels, change.kind());
+            known.admit(plugin, &name, &labels, change.kind());
+            known.apply(&name, &labels, change);
         }
-        let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
-        let (name, labels) = known.admit(plugin, name, labels, change.kind());
-        known.apply(&name, &labels, change);
     }
 
     fn read<T>(&self, look: impl FnOnce(&Known) -> T) -> T {
@@ -115,43 +123,35 @@ impl Known {
         series.is_some_and(|series| series.apply(change))
     }
 
-    /// Makes sure that there is a series, and says which.
-    fn admit(&mut self, plugin: &str, name: String, labels: Labels, kind: Kind) -> (String, Labels) {
-        let known = self.families.get(&*name).map(|family| family.kind);
-        let count = self.counts.entry(plugin.into()).or_default();
-        let is_full = *count >= MOST;
-        let (name, labels) = match known {
-            Some(known) if known == kind && !is_full => (name, labels),
+    /// Where a series that is not there belongs.
+    fn place(&self, name: &str, labels: &Labels, kind: Kind) -> (String, Labels) {
+        let plugin = &labels[..1];
+        let is_full = self.counts.get(&*plugin[0].1).is_some_and(|count| *count >= MOST);
+        match self.families.get(name) {
+            Some(family) if family.kind == kind && !is_full => (name.to_owned(), labels.clone()),
             // A family that the plugin has already: one series more, whatever the labels.
-            Some(known) if known == kind && self.has(plugin, &name) => (name, overflowing(labels)),
-            None if !is_full => (name, labels),
-            Some(_) | None => (kind.overflow().to_owned(), overflowing(labels[..1].to_vec())),
-        };
-        let family = self
-            .families
-            .entry(name.as_str().into())
-            .or_insert_with(|| Family {
-                kind,
-                series: BTreeMap::new(),
-            });
-        let mut is_new = false;
-        family.series.entry(labels.clone()).or_insert_with(|| {
-            is_new = true;
-            Series::new(kind)
-        });
-        *self.counts.entry(plugin.into()).or_default() += usize::from(is_new);
-        (name, labels)
+            Some(family) if family.kind == kind && family.has(plugin) => (name.to_owned(), overflow(plugin)),
+            None if !is_full => (name.to_owned(), labels.clone()),
+            Some(_) | None => (kind.overflow().to_owned(), overflow(plugin)),
+        }
     }
 
-    fn has(&self, plugin: &str, name: &str) -> bool {
-        let family = self.families.get(name);
-        family.is_some_and(|family| family.series.keys().any(|labels| labels[0].1 == plugin))
+    /// Makes sure that there is a series.
+    fn admit(&mut self, plugin: &str, name: &str, labels: &Labels, kind: Kind) {
+        let family = self.families.entry(name.into()).or_insert_with(|| Family {
+            kind,
+            series: BTreeMap::new(),
+        });
+        if !family.series.contains_key(labels) {
+            family.series.insert(labels.clone(), Series::new(kind));
+            *self.counts.entry(plugin.into()).or_default() += 1;
+        }
     }
 }
 
 /// All of them say that there were too many.
-fn overflowing(mut labels: Labels) -> Labels {
-    labels.truncate(1);
+fn overflow(plugin: &[(String, String)]) -> Labels {
+    let mut labels = plugin.to_vec();
     labels.push((OVERFLOW.to_owned(), OVERFLOW.to_owned()));
     labels
 }
@@ -223,6 +223,9 @@ fn family_name(name: &str, kind: Kind) -> String {
     if taken.iter().any(|suffix| name.ends_with(suffix)) {
         name.push_str("_value");
     }
+    if name.starts_with(OVERFLOW) {
+        name.insert_str(0, "x_");
+    }
     name
 }
 
@@ -276,6 +279,11 @@ impl Collector for Custom {
 }
 
 impl Family {
+    fn has(&self, plugin: &[(String, String)]) -> bool {
+        let next = self.series.range(plugin.to_vec()..).next();
+        next.is_some_and(|(labels, _)| labels.starts_with(plugin))
+    }
+
     fn encode(&self, name: &str, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
         let kind = match self.kind {
             Kind::Counter => MetricType::Counter,
@@ -292,7 +300,7 @@ impl Family {
                     ConstGauge::new(f64::from_bits(bits.load(Relaxed))).encode(labelled)?;
                 }
                 Series::Histogram(buckets) => {
-                    let none: Option<&HashMap<usize, Exemplar<[(&str, &str); 0], f64>>> = None;
+                    let none: Option<&HashMap<usize, NoExemplar>> = None;
                     let counts = buckets.counts.each_ref().map(|count| count.load(Relaxed));
                     let bounds = BOUNDS.into_iter().chain([f64::INFINITY]);
                     let bounded: Vec<_> = bounds.zip(counts).collect();
@@ -374,6 +382,7 @@ mod tests {
             ("x_total", Kind::Gauge, "x_total_value"),
             ("x_total_total", Kind::Counter, "x_total_value"),
             ("x_count", Kind::Histogram, "x_count_value"),
+            ("overflow_gauge", Kind::Counter, "x_overflow_gauge"),
         ];
         for (said, kind, name) in table {
             assert_eq!(family_name(said, kind), name);
