@@ -2,7 +2,6 @@
 //! where the token is, what it must allow, and what the service behind is told of it.
 
 mod allow;
-mod claim;
 mod token;
 
 use std::collections::BTreeMap;
@@ -11,6 +10,7 @@ use allow::Allowed;
 use gatewit_plugin::config::header_problem;
 use gatewit_plugin::jwt::{self, JwtError};
 use gatewit_plugin::prelude::*;
+use gatewit_plugin::value;
 use token::Found;
 
 /// Lets in who brings a token that a verifier of the gateway believes.
@@ -123,7 +123,7 @@ impl Plugin for Jwt {
                 .into());
         }
         for (header, claim) in &self.headers {
-            if let Some(value) = jwt::claim(claim).as_ref().and_then(claim::as_header) {
+            if let Some(value) = jwt::claim(claim).as_ref().and_then(value::of_json) {
                 request.set_header(header, value)?;
             }
         }

@@ -54,49 +54,11 @@ pub(crate) fn remove(
     query: Option<&str>,
 ) -> Result<()> {
     request.remove_header(header)?;
-    if let Some(name) = cookie
-        && let Some(cookies) = request.header("cookie")
-    {
-        let is_it = |pair: &[u8]| {
-            pair.strip_prefix(name.as_bytes())
-                .is_some_and(|rest| rest.trim_ascii_start().starts_with(b"="))
-        };
-        let pairs = cookies.split(|byte| *byte == b';').map(<[u8]>::trim_ascii);
-        let others: Vec<&[u8]> = pairs.filter(|pair| !pair.is_empty() && !is_it(pair)).collect();
-        if others.is_empty() {
-            request.remove_header("cookie")?;
-        } else {
-            request.set_header("cookie", others.join(&b"; "[..]))?;
-        }
+    if let Some(name) = cookie {
+        request.remove_cookie(name)?;
     }
-    if let Some(name) = query
-        && request.query_param(name).is_some()
-        && let Some((path, pairs)) = request.path_with_query().split_once('?')
-    {
-        let key = |pair: &str| decoded(pair.split_once('=').map_or(pair, |(key, _)| key));
-        let others: Vec<&str> = pairs
-            .split('&')
-            .filter(|pair| key(pair) != name.as_bytes())
-            .collect();
-        let target = if others.is_empty() {
-            path.to_owned()
-        } else {
-            format!("{path}?{}", others.join("&"))
-        };
-        request.set_path_with_query(&target)?;
+    if let Some(name) = query {
+        request.remove_query_param(name)?;
     }
     Ok(())
-}
-
-/// A query key without its percent-encoding.
-fn decoded(key: &str) -> Vec<u8> {
-    let mut bytes = Vec::with_capacity(key.len());
-    let mut rest = key.as_bytes();
-    while let [first, after @ ..] = rest {
-        let code = after.get(..2).filter(|_| *first == b'%');
-        let code = code.and_then(|hex| u8::from_str_radix(std::str::from_utf8(hex).ok()?, 16).ok());
-        bytes.push(code.unwrap_or(if *first == b'+' { b' ' } else { *first }));
-        rest = if code.is_some() { &after[2..] } else { after };
-    }
-    bytes
 }

@@ -61,6 +61,7 @@ pub mod secrets;
 #[cfg(not(target_family = "wasm"))]
 pub mod testing;
 pub mod upstreams;
+pub mod value;
 
 pub use gatewit_plugin_macros::config;
 pub use {schemars, serde, serde_json};

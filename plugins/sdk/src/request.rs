@@ -147,6 +147,48 @@ impl Request {
         request::remove_header(name)
     }
 
+    /// Removes every cookie of a name.
+    ///
+    /// # Errors
+    /// Too much was edited.
+    pub fn remove_cookie(&mut self, name: &str) -> Result<(), EditError> {
+        let Some(cookies) = request::header("cookie") else {
+            return Ok(());
+        };
+        let is_it = |pair: &[u8]| {
+            pair.split(|byte| *byte == b'=').next().map(<[u8]>::trim_ascii) == Some(name.as_bytes())
+        };
+        let pairs = cookies.split(|byte| *byte == b';').map(<[u8]>::trim_ascii);
+        let others: Vec<&[u8]> = pairs.filter(|pair| !pair.is_empty() && !is_it(pair)).collect();
+        if others.is_empty() {
+            request::remove_header("cookie")
+        } else {
+            request::set_header("cookie", &others.join(&b"; "[..]))
+        }
+    }
+
+    /// Removes every query parameter of a name, however it is escaped.
+    ///
+    /// # Errors
+    /// Too much was edited.
+    pub fn remove_query_param(&mut self, name: &str) -> Result<(), EditError> {
+        let target = request::path_with_query();
+        let Some((path, query)) = target.split_once('?') else {
+            return Ok(());
+        };
+        let key = |pair: &str| decoded(pair.split_once('=').map_or(pair, |(key, _)| key));
+        let pairs = query.split('&');
+        let others: Vec<&str> = pairs.filter(|pair| key(pair) != name.as_bytes()).collect();
+        let others = others.join("&");
+        if others == query {
+            Ok(())
+        } else if others.is_empty() {
+            request::set_path_with_query(path)
+        } else {
+            request::set_path_with_query(&format!("{path}?{others}"))
+        }
+    }
+
     /// Replaces the method.
     ///
     /// # Errors
@@ -172,7 +214,55 @@ impl Request {
     }
 }
 
+/// A query key without its percent-encoding.
+fn decoded(key: &str) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(key.len());
+    let mut rest = key.as_bytes();
+    while let [first, after @ ..] = rest {
+        let code = after.get(..2).filter(|_| *first == b'%');
+        let code = code.and_then(|hex| u8::from_str_radix(std::str::from_utf8(hex).ok()?, 16).ok());
+        bytes.push(code.unwrap_or(if *first == b'+' { b' ' } else { *first }));
+        rest = if code.is_some() { &after[2..] } else { after };
+    }
+    bytes
+}
+
 pub(crate) fn text(value: Vec<u8>) -> String {
     String::from_utf8(value)
         .unwrap_or_else(|invalid| String::from_utf8_lossy(invalid.as_bytes()).into_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::Host;
+
+    #[test]
+    fn a_cookie_is_removed_wherever_it_stands() {
+        for (cookies, left) in [
+            ("key=1", None),
+            ("a=1; key=1; b=2; key=3", Some("a=1; b=2")),
+            ("key; a=key; keys=1;; key =2", Some("a=key; keys=1")),
+            ("a=1", Some("a=1")),
+        ] {
+            let mut host = Host::get("/").header("cookie", cookies);
+            host.run(|| Request::current().remove_cookie("key")).unwrap();
+            assert_eq!(host.sent("cookie").as_deref(), left, "{cookies}");
+        }
+    }
+
+    #[test]
+    fn a_query_parameter_is_removed_however_it_is_escaped() {
+        for (target, left) in [
+            ("/?key=1", "/"),
+            ("/a?b=1&key=2&c&%6bey=3&key", "/a?b=1&c"),
+            ("/a?keys=1&b=key", "/a?keys=1&b=key"),
+            ("/a?", "/a?"),
+            ("/a", "/a"),
+        ] {
+            let mut host = Host::get(target);
+            host.run(|| Request::current().remove_query_param("key")).unwrap();
+            assert_eq!(host.target(), left, "{target}");
+        }
+    }
 }

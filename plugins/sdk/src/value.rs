@@ -1,20 +1,25 @@
-//! Claims as values of headers.
+//! Anything as the value of a header: what a header cannot hold is percent-encoded.
 
-use gatewit_plugin::serde_json::Value;
+use serde_json::Value;
 
-/// A claim as a header's value; `None` for `null`. Text stays as it is where it is printable ASCII; any other byte of its
-/// UTF-8, and `%`, is percent-encoded, so that no claim can look like another one or end the line. The elements of a
-/// list are joined by `,`, a comma within one is encoded; an object is JSON.
-pub(crate) fn as_header(claim: &Value) -> Option<String> {
-    match claim {
+/// JSON, such as a claim, as a header's value; `None` for `null`. Text is written by [`of_text`]. The elements of a list
+/// are joined by `,`, a comma within one is encoded; an object is JSON.
+pub fn of_json(json: &Value) -> Option<String> {
+    match json {
         Value::Null => None,
-        Value::String(text) => Some(encoded(text, "")),
+        Value::String(text) => Some(of_text(text)),
         Value::Array(values) => {
             let values: Vec<String> = values.iter().map(element).collect();
             Some(values.join(","))
         }
         other => Some(encoded(&other.to_string(), "")),
     }
+}
+
+/// Text as a header's value. It stays as it is where it is printable ASCII; any other byte of its UTF-8, and `%`, is
+/// percent-encoded, so that no text can look like another one or end the line.
+pub fn of_text(text: &str) -> String {
+    encoded(text, "")
 }
 
 fn element(value: &Value) -> String {
@@ -50,13 +55,13 @@ fn encoded(text: &str, also: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use gatewit_plugin::serde_json::json;
+    use serde_json::json;
 
     use super::*;
 
     #[test]
-    fn claims_become_values_that_a_header_can_hold() {
-        for (claim, value) in [
+    fn what_is_said_becomes_values_that_a_header_can_hold() {
+        for (json, value) in [
             (json!("alice"), Some("alice")),
             (json!("a b"), Some("a b")),
             (json!(" a "), Some("%20a%20")),
@@ -72,7 +77,7 @@ mod tests {
             (json!({ "a": "ë" }), Some("{\"a\":\"%C3%AB\"}")),
             (json!(null), None),
         ] {
-            assert_eq!(as_header(&claim).as_deref(), value, "{claim}");
+            assert_eq!(of_json(&json).as_deref(), value, "{json}");
         }
     }
 }
