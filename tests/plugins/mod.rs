@@ -4,3 +4,18 @@
 mod capabilities;
 mod cli;
 mod contract;
+mod requests;
+mod tokens;
+
+/// The fixture as a plugin of this name, with the grants that it needs. The verifier `default` and the upstream `asked`
+/// are the test's.
+fn fixture(name: &str) -> String {
+    format!(
+        "[budget.b]\nrate = \"10/s\"\n[store.s]\n[secret.w]\nvalue = \"hush\"\n\
+         [key.k]\nsecret = \"0123456789abcdef0123456789abcdef\"\n\
+         [plugin.{name}]\nfile = {:?}\nlimits = {{ response_body = \"1KiB\", time = \"1s\" }}\n\
+         grants = {{ budgets = [\"b\"], stores = [\"s\"], secrets = [\"w\"], keys = [\"k\"], \
+         verifiers = [\"default\"], http = [\"asked\"] }}\n",
+        env!("GATEWIT_FIXTURE")
+    )
+}
