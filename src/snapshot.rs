@@ -10,6 +10,7 @@ use crate::config::{self, Action, Config};
 use crate::jwt::{self, Verifiers};
 use crate::plugin::{self, Powers};
 use crate::router::Router;
+use crate::telemetry::metrics::Custom;
 use crate::tls;
 use crate::upstream::{self, Upstream};
 
@@ -101,6 +102,15 @@ impl Snapshot {
                 None => Some(upstream),
             })
     }
+}
+
+/// Loads the plugins of a configuration and tries them with what is configured of them; nothing of it stays. Nobody is
+/// believed meanwhile: keys of verifiers are not fetched.
+pub async fn try_plugins(config: &Config) -> plugin::Loading {
+    let custom = Custom::default();
+    let powers = Powers::build(config, None, &custom, Arc::default());
+    let loader = plugin::Loader::new(None, &custom);
+    loader.load(config, None, &powers, None).await.1
 }
 
 /// Whose tokens are believed; the same as before when nothing of it changed.

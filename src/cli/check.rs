@@ -1,14 +1,14 @@
-//! `gatewit check`: everything that is wrong with a configuration, and what is odd about it. Nothing is started
-//! and no name is looked up.
+//! `gatewit check`: everything that is wrong with a configuration, and what is odd about it. Plugins are loaded and tried
+//! with what is configured of them. Nothing is started, nothing is kept, and no name is looked up but those of
+//! components that have to be downloaded.
 
 use std::io;
 
 use serde_json::json;
 
 use super::{Exit, colour, complain, print};
-use crate::config::{self, Config, Diagnostics, Severity};
-use crate::jwt;
-use crate::router;
+use crate::config::{self, Code, Config, Diagnostics, Severity};
+use crate::{jwt, router, snapshot};
 
 /// What `check` takes.
 #[derive(clap::Args, Debug)]
@@ -18,6 +18,9 @@ pub(super) struct Args {
     /// Only warn about environment variables and secret files that are missing here
     #[arg(long, env = "GATEWIT_CHECK_WITHOUT_SECRETS")]
     without_secrets: bool,
+    /// Do not load plugins: their components may not be here
+    #[arg(long, env = "GATEWIT_CHECK_NO_PLUGINS")]
+    no_plugins: bool,
     /// How problems are told
     #[arg(long, value_enum, default_value_t = Format::Human, env = "GATEWIT_CHECK_FORMAT")]
     format: Format,
@@ -46,7 +49,11 @@ pub(super) fn run(args: &Args) -> Exit {
     let (config, problems) = match loaded {
         Ok(mut loaded) => {
             router::warn_of_unreachable(&mut loaded);
-            (Some(loaded.config), loaded.warnings)
+            let mut problems = loaded.warnings;
+            if !args.no_plugins {
+                problems.extend(plugins(&loaded.config));
+            }
+            ((!problems.has_errors()).then_some(loaded.config), problems)
         }
         Err(problems) => (None, problems),
     };
@@ -59,6 +66,19 @@ pub(super) fn run(args: &Args) -> Exit {
         }
     }
     if good { Exit::Ok } else { Exit::Config }
+}
+
+/// What is wrong with them.
+fn plugins(config: &Config) -> Diagnostics {
+    if config.plugins.is_empty() {
+        return Diagnostics::default();
+    }
+    match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime
+            .block_on(snapshot::try_plugins(config))
+            .diagnostics(config),
+        Err(error) => Diagnostics::from_message(Code::Plugin, format!("plugins can not be tried: {error}")),
+    }
 }
 
 fn tell(config: Option<&Config>, problems: &Diagnostics) {
@@ -76,7 +96,9 @@ fn tell(config: Option<&Config>, problems: &Diagnostics) {
                 counted(config.listeners.len(), "listener"),
                 counted(config.routes.len(), "route"),
                 counted(config.upstreams.len(), "upstream"),
+                counted(config.plugins.len(), "plugin"),
             ];
+            let parts = &parts[..if config.plugins.is_empty() { 3 } else { 4 }];
             let odd = if warnings == 0 {
                 String::new()
             } else {

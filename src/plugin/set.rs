@@ -160,6 +160,25 @@ impl Link {
 }
 
 impl Member {
+    /// Whether the code that was loaded for it would be the same for `other`: it is checked against what kinds of things
+    /// are granted, not against which.
+    pub(super) fn is_loaded_as(&self, other: &config::Plugin) -> bool {
+        let kinds = |grants: &config::Grants| {
+            [
+                &grants.upstreams,
+                &grants.http,
+                &grants.budgets,
+                &grants.verifiers,
+                &grants.stores,
+                &grants.keys,
+                &grants.secrets,
+            ]
+            .map(|granted| granted.is_empty())
+        };
+        let plugin = &self.plugin;
+        plugin.name == other.name && plugin.env == other.env && kinds(&plugin.grants) == kinds(&other.grants)
+    }
+
     /// Whether `other` is this plugin with the same definition, wherever it stands.
     pub(super) fn is_defined_as(&self, other: &config::Plugin) -> bool {
         let here = config::Plugin {

@@ -4,7 +4,9 @@
 mod capabilities;
 mod cli;
 mod contract;
+mod loading;
 mod requests;
+mod swapping;
 mod tokens;
 
 /// The fixture as a plugin of this name, with the grants that it needs. The verifier `default` and the upstream `asked`

@@ -129,6 +129,10 @@ impl Running {
         fs::rename(self.file("next"), self.file("gatewit.toml")).unwrap();
     }
 
+    pub(crate) fn process(&self) -> u32 {
+        self.child.id()
+    }
+
     pub(crate) fn signal(&self, signal: Signal) {
         kill_process(Pid::from_child(&self.child), signal).unwrap();
     }

@@ -151,6 +151,13 @@ impl Gateway {
         self.admin.expect("an admin listener")
     }
 
+    /// What is scraped.
+    pub(crate) fn metrics(&self) -> String {
+        let mut client = Client::connect(self.admin());
+        client.send("GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n");
+        client.response().text()
+    }
+
     pub(crate) fn connect(&self) -> Client {
         Client::connect(self.address())
     }
@@ -227,6 +234,10 @@ fn write(folder: &TempDir, toml: &str) {
     }
     if !toml.contains("admin =") {
         text.push_str("admin = \"off\"\n");
+    }
+    if !toml.contains("state =") {
+        let state = folder.path().join("state");
+        let _ = writeln!(text, "state = \"{}\"", state.display());
     }
     let log = if toml.contains("access_log") {
         String::new()

@@ -11,6 +11,7 @@ pub(crate) mod keys;
 pub(crate) mod origin;
 pub(crate) mod plugin;
 pub(crate) mod tls;
+pub(crate) mod versions;
 
 pub(crate) use client::{Broken, Client, Response, exchange};
 pub(crate) use gateway::{Gateway, gateway};

@@ -9,7 +9,7 @@ use super::{Change, Loader, Loading, Wish};
 use crate::config::{self, Config};
 use crate::plugin::history::{Arrival, By, Entry, History, Origin, Wanted};
 use crate::plugin::set::{Link, Member, Problem};
-use crate::plugin::{Bound, Digest, Generation, Powers, schema, source};
+use crate::plugin::{Bound, Digest, Generation, LoadError, Powers, schema, source};
 
 /// One plugin being loaded.
 pub(super) struct One<'l> {
@@ -33,9 +33,9 @@ impl One<'_> {
             problems: Vec::new(),
         };
         match self.generation(wish, loading).await {
-            Err(problem) => {
-                let why: Arc<str> = problem.message.as_str().into();
-                member.problems.push(problem);
+            Err(problems) => {
+                let why: Arc<str> = problems.first().map_or("", |problem| &problem.message).into();
+                member.problems = problems;
                 member.uses.extend(uses.into_iter().map(|(used, routes)| {
                     let why = Arc::clone(&why);
                     (Link::Broken { used, why }, routes)
@@ -57,23 +57,29 @@ impl One<'_> {
         &self,
         wish: Option<&Wish>,
         loading: &mut Loading,
-    ) -> Result<Arc<Generation>, Problem> {
+    ) -> Result<Arc<Generation>, Vec<Problem>> {
         let history = self.loader.ledger(&self.plugin.name).unwrap_or_default().history;
-        let Candidate { component, arrival } = self.candidate(wish, &history).await?;
+        let Candidate { component, arrival } = self
+            .candidate(wish, &history)
+            .await
+            .map_err(|problem| vec![problem])?;
         let live = self.before.and_then(|before| before.generation.as_ref());
         let same = live.filter(|live| {
             live.digest() == arrival.digest
                 && !self.again
-                && self
-                    .before
-                    .is_some_and(|before| before.is_defined_as(self.plugin))
+                && self.before.is_some_and(|before| before.is_loaded_as(self.plugin))
         });
         let generation = match same {
             Some(live) => Arc::clone(live),
             None => {
                 let began = Instant::now();
                 let number = history.number(arrival.digest);
-                let generation = self.compile(component.clone(), number).await?;
+                let compiled = self.compile(component.clone(), number).await;
+                let generation = compiled.map_err(|problems| match wish {
+                    // What is wrong need not be with what the source holds.
+                    None if arrival.wanted.is_some() => remembered(problems, number),
+                    _ => problems,
+                })?;
                 loading.changes.push(Change {
                     plugin: self.plugin.name.clone(),
                     generation: number,
@@ -147,10 +153,16 @@ impl One<'_> {
         Ok(Candidate::new(component, entry.origin, Some(wanted)))
     }
 
-    async fn compile(&self, component: Bytes, number: u64) -> Result<Arc<Generation>, Problem> {
-        let engine = self.loader.engine().map_err(|error| self.problem(error))?;
+    async fn compile(&self, component: Bytes, number: u64) -> Result<Arc<Generation>, Vec<Problem>> {
+        let engine = self.loader.engine().map_err(|error| vec![self.problem(error)])?;
         let loaded = Generation::load(&engine, component, self.plugin, number).await;
-        loaded.map_err(|error| self.problem(error.to_string()))
+        loaded.map_err(|error| match error {
+            // Each has a remedy of its own.
+            LoadError::Contract(mismatches) => {
+                mismatches.iter().map(|it| self.problem(it.to_string())).collect()
+            }
+            error => vec![self.problem(explain(&error))],
+        })
     }
 
     async fn bind(
@@ -190,7 +202,8 @@ impl One<'_> {
     }
 
     fn taken_over(&self, generation: &Arc<Generation>, used: &Arc<config::Use>) -> Option<Arc<Bound>> {
-        let before = self.before.filter(|_| self.same_powers)?;
+        let same = |before: &&&Arc<Member>| self.same_powers && before.is_defined_as(self.plugin);
+        let before = self.before.as_ref().filter(same)?;
         let live = before.generation.as_ref();
         live.filter(|live| Arc::ptr_eq(live, generation))?;
         let bounds = before.uses.iter().filter_map(|(link, _)| link.ready());
@@ -246,6 +259,16 @@ fn uses(config: &Config, plugin: &str) -> Vec<(Arc<config::Use>, Vec<String>)> {
         }
     }
     uses
+}
+
+/// Problems with a component that nobody names now.
+fn remembered(mut problems: Vec<Problem>, number: u64) -> Vec<Problem> {
+    for problem in &mut problems {
+        let help =
+            "the API gave it, or went back to it; it is replaced by a newer component at the plugin's source";
+        problem.help = Some(format!("this is generation {number}: {help}"));
+    }
+    problems
 }
 
 /// An error with its causes.
