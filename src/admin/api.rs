@@ -20,7 +20,7 @@ use crate::telemetry::{Rfc3339, metrics};
 pub(super) type Answer = Response<Full<Bytes>>;
 
 /// Every path, with the methods that it takes (HEAD goes with GET) and what it is for.
-const PATHS: [(&str, &[Method], &str); 12] = [
+const PATHS: [(&str, &[Method], &str); 13] = [
     ("/healthz", &[Method::GET], "200 while the process lives"),
     ("/readyz", &[Method::GET], "200 while requests are welcome"),
     ("/metrics", &[Method::GET], "for Prometheus"),
@@ -44,6 +44,11 @@ const PATHS: [(&str, &[Method], &str); 12] = [
         "/api/v1/reload",
         &[Method::GET, Method::POST],
         "GET: how the last reload ended; POST: reload",
+    ),
+    (
+        "/api/v1/verifiers",
+        &[Method::GET],
+        "verifiers of tokens, and their keys",
     ),
     ("/api/v1/plugins", &[Method::GET], "every plugin, in short"),
     (
@@ -132,6 +137,7 @@ fn read(state: &State, path: &str, name: &str) -> Answer {
         "/readyz" => ready(state.life.phase(), &snapshot),
         "/metrics" => {
             let mut families = scrape::families(&snapshot.upstreams);
+            families.extend(scrape::of_verifiers(&snapshot.plugins.powers().verifiers.views()));
             families.extend(plugins::families(state, &snapshot));
             let text = state.metrics.render(families);
             with_type(StatusCode::OK, metrics::CONTENT_TYPE, text)
@@ -146,6 +152,10 @@ fn read(state: &State, path: &str, name: &str) -> Answer {
             let body = json!({"upstreams": snapshot.upstreams.views(), "dns": snapshot.upstreams.names()});
             json(StatusCode::OK, &body)
         }
+        "/api/v1/verifiers" => json(
+            StatusCode::OK,
+            &json!(snapshot.plugins.powers().verifiers.views()),
+        ),
         "/api/v1/plugins" => json(StatusCode::OK, &plugins::all(state, &snapshot)),
         "/api/v1/plugins/{name}" => match plugins::one(state, &snapshot, name) {
             Some(view) => json(StatusCode::OK, &view),

@@ -3,6 +3,7 @@
 //! Endpoints have no series of their own: in Swarm every update would leave new ones behind. They are in the
 //! API.
 
+use crate::jwt::{self, Fetched};
 use crate::telemetry::metrics::{Family, Kind, Sample};
 use crate::upstream::{self, LookupResult, NameView, State, View};
 
@@ -11,6 +12,46 @@ pub(super) fn families(upstreams: &upstream::Set) -> Vec<Family> {
     let mut families = of_upstreams(&upstreams.views());
     families.extend(of_names(&upstreams.names()));
     families
+}
+
+/// Keys of verifiers; how fetching goes only of those that fetch.
+pub(super) fn of_verifiers(views: &[jwt::View]) -> Vec<Family> {
+    let fetched = |name, help, kind, value: fn(&Fetched) -> f64| Family {
+        name,
+        help,
+        kind,
+        samples: views
+            .iter()
+            .filter_map(|view| Some((view, view.fetched.as_ref()?)))
+            .map(|(view, fetched)| sample([("verifier", &view.name)], value(fetched)))
+            .collect(),
+    };
+    vec![
+        Family {
+            name: "verifier_keys",
+            help: "Keys that tokens are verified with",
+            kind: Kind::Gauge,
+            samples: views
+                .iter()
+                .map(|view| sample([("verifier", &view.name)], view.keys.len() as f64))
+                .collect(),
+        },
+        fetched(
+            "verifier_keys_age_seconds",
+            "Since the keys were last fetched",
+            Kind::Gauge,
+            |fetched| fetched.age.unwrap_or(f64::NAN),
+        ),
+        fetched("verifier_fetches", "Fetches of keys", Kind::Counter, |fetched| {
+            fetched.fetches as f64
+        }),
+        fetched(
+            "verifier_fetch_failures",
+            "Fetches that brought no keys",
+            Kind::Counter,
+            |fetched| fetched.failures as f64,
+        ),
+    ]
 }
 
 fn of_upstreams(views: &[View]) -> Vec<Family> {

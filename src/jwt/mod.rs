@@ -28,7 +28,7 @@ pub use bearer::bearer;
 pub use remote::COOL_DOWN;
 pub use verified::Verified;
 pub use verifier::Verifier;
-pub use view::{KeyView, View};
+pub use view::{Fetched, KeyView, View};
 
 mod bearer;
 mod cache;

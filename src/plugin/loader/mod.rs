@@ -27,7 +27,7 @@ use one::One;
 #[derive(Debug)]
 pub struct Loader {
     store: Option<Arc<Store>>,
-    tls: tls::Client,
+    tls: Mutex<tls::Client>,
     custom: Custom,
     engine: Mutex<Option<Arc<Engine>>>,
     ledgers: Mutex<BTreeMap<String, Ledger>>,
@@ -149,7 +149,7 @@ impl Loader {
         Self {
             custom: custom.clone(),
             store: state.map(|folder| Arc::new(Store::new(folder))),
-            tls: tls::Client::new(None),
+            tls: Mutex::new(tls::Client::new(None)),
             engine: Mutex::default(),
             ledgers: Mutex::default(),
         }
@@ -178,6 +178,7 @@ impl Loader {
         powers: &Arc<Powers>,
         order: Option<&Order>,
     ) -> (Set, Loading) {
+        self.believe(config.authorities.as_ref());
         let mut loading = Loading::default();
         let mut members = Vec::with_capacity(config.plugins.len());
         for plugin in &config.plugins {
@@ -313,7 +314,16 @@ impl Loader {
         {
             return Ok(component);
         }
-        source::read(&plugin.source, self.store.as_deref(), &self.tls).await
+        let tls = lock(&self.tls).clone();
+        source::read(&plugin.source, self.store.as_deref(), &tls).await
+    }
+
+    fn believe(&self, authorities: Option<&config::Authorities>) {
+        let authorities = authorities.map(|it| it.pem.as_str());
+        let mut tls = lock(&self.tls);
+        if !tls.believes(authorities) {
+            *tls = tls::Client::new(authorities);
+        }
     }
 
     /// The component of an earlier generation.
