@@ -5,7 +5,7 @@ pub(crate) fn decoded(text: &str) -> Option<Vec<u8>> {
     let digits = text.trim_end_matches('=');
     let padding = text.len() - digits.len();
     let whole = digits.len() % 4;
-    if whole == 1 || padding != 0 && (whole + padding) % 4 != 0 || padding > 2 {
+    if whole == 1 || padding != 0 && !(whole + padding).is_multiple_of(4) || padding > 2 {
         return None;
     }
     let mut bytes = Vec::with_capacity(digits.len() / 4 * 3 + 2);
