@@ -65,9 +65,14 @@ impl Instances {
             None => Ok(Err(missing())),
         };
         let most = bound.used().bounds.response_body;
-        self.call(bound, Hook::Request, Phase::Request, scene, call, |said| {
-            RequestOutcome::check(said, most)
-        })
+        self.call(
+            bound,
+            Hook::Request,
+            Phase::Request,
+            scene,
+            call,
+            |said, scene| RequestOutcome::check(said, most)?.leading_somewhere(bound, scene),
+        )
         .await
     }
 
@@ -92,7 +97,7 @@ impl Instances {
             Phase::RequestBody,
             scene,
             call,
-            |said| BodyOutcome::check_request(said, bounds),
+            |said, _| BodyOutcome::check_request(said, bounds),
         )
         .await
     }
@@ -112,7 +117,7 @@ impl Instances {
             None => Ok(Err(missing())),
         };
         let most = bound.used().bounds.response_body;
-        self.call(bound, Hook::Response, Phase::Response, scene, call, |said| {
+        self.call(bound, Hook::Response, Phase::Response, scene, call, |said, _| {
             ResponseOutcome::check(said, most)
         })
         .await
@@ -139,7 +144,7 @@ impl Instances {
             Phase::ResponseBody,
             scene,
             call,
-            |said| BodyOutcome::check_response(said, most),
+            |said, _| BodyOutcome::check_response(said, most),
         )
         .await
     }
@@ -157,7 +162,7 @@ impl Instances {
             }
             Ok(Ok(()))
         };
-        self.call(bound, Hook::Log, Phase::Between, &mut None, call, Ok)
+        self.call(bound, Hook::Log, Phase::Between, &mut None, call, accept)
             .await
     }
 
@@ -173,7 +178,7 @@ impl Instances {
             }
             Ok(Ok(()))
         };
-        self.call(bound, Hook::Tick, Phase::Between, &mut None, call, Ok)
+        self.call(bound, Hook::Tick, Phase::Between, &mut None, call, accept)
             .await
     }
 
@@ -199,7 +204,7 @@ impl Instances {
         phase: Phase,
         scene: &mut Option<Box<Scene>>,
         call: impl AsyncFnOnce(&mut Store<Guest>, &Functions) -> Said<T>,
-        check: impl FnOnce(T) -> Result<R, Cause>,
+        check: impl FnOnce(T, Option<&Scene>) -> Result<R, Cause>,
     ) -> Result<R, Cause> {
         let (instance, _busy, began) = self.lend(bound, scene).await?;
         let (result, instance) = self
@@ -261,7 +266,7 @@ impl Instances {
         (hook, phase, began): (Hook, Phase, Instant),
         scene: &mut Option<Box<Scene>>,
         call: impl AsyncFnOnce(&mut Store<Guest>, &Functions) -> Said<T>,
-        check: impl FnOnce(T) -> Result<R, Cause>,
+        check: impl FnOnce(T, Option<&Scene>) -> Result<R, Cause>,
     ) -> (Result<R, Cause>, Option<Box<Instance>>) {
         let mut lent = Lent {
             bound,
@@ -274,7 +279,7 @@ impl Instances {
             Ok(said) => (lent.instance.take(), said.map_err(Cause::from)),
             Err(cause) => (None, Err(cause)),
         };
-        let result = said.and_then(check);
+        let result = said.and_then(|said| check(said, lent.scene.as_deref()));
         lent.end(&result);
         let took = began.elapsed();
         self.took.set(took);
@@ -296,7 +301,7 @@ impl Instances {
             Ok(Ok(()))
         };
         let began = (Hook::Chunk, Phase::Chunk, Instant::now());
-        let (_, instance) = self.run(&bound, instance, began, &mut None, call, Ok).await;
+        let (_, instance) = self.run(&bound, instance, began, &mut None, call, accept).await;
         if let Some(instance) = instance {
             self.pools.put(&bound, instance);
         }
@@ -360,6 +365,11 @@ impl Drop for Lent<'_> {
             self.bound.quarantine.forget(route(self.scene));
         }
     }
+}
+
+/// There is nothing to check.
+pub(super) fn accept<T>(said: T, _: Option<&Scene>) -> Result<T, Cause> {
+    Ok(said)
 }
 
 fn route(scene: &Option<Box<Scene>>) -> &str {

@@ -13,9 +13,12 @@ use super::bindings::exports::gatewit::plugin::{
     chunk_hook, log_hook, request_body_hook, request_hook, response_body_hook, response_hook,
 };
 use super::bindings::gatewit::plugin::types;
+use super::bound::Bound;
 use super::failure::Cause;
 use super::fields::{Side, is_owned};
 use super::memory::Attribute;
+use super::scene::Scene;
+use crate::config::Action;
 use crate::config::Bounds;
 
 /// Lines of a response that a plugin makes.
@@ -144,6 +147,26 @@ impl RequestOutcome {
             request_hook::Outcome::Route(routing) => Self::Route(Routing::check(routing)?),
             request_hook::Outcome::Respond(response) => Self::Respond(LocalResponse::check(response, most)?),
         })
+    }
+}
+
+impl RequestOutcome {
+    /// Refuses a route to an upstream that the plugin may not name, and one where there is nothing to route: it is
+    /// known before the hook's edits are carried out.
+    pub(super) fn leading_somewhere(self, bound: &Bound, scene: Option<&Scene>) -> Result<Self, Cause> {
+        let (Self::Route(routing), Some(scene)) = (&self, scene) else {
+            return Ok(self);
+        };
+        let Action::Forward(forward) = &scene.route.action else {
+            return impossible("a route on a route that does not forward");
+        };
+        if let Some(name) = &routing.upstream {
+            let own = forward.targets.iter().any(|target| target.upstream == *name);
+            if !own && !bound.plugin().grants.upstreams.contains(name) {
+                return impossible(format!("upstream {:?}, which it may not name", shortened(name)));
+            }
+        }
+        Ok(self)
     }
 }
 

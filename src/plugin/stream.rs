@@ -11,17 +11,20 @@ use super::failure::Cause;
 use super::guest::Guest;
 use super::hooks::{Functions, Hook};
 use super::instance::Instance;
-use super::instances::Instances;
+use super::instances::{Instances, accept};
 use super::outcome::{ChunkOutcome, Direction};
 use super::overlay::Phase;
 use super::pool::{Busy, Closing};
 use super::scene::Scene;
+use crate::config::Route;
 
 /// A body that a plugin looks at. When it is dropped the plugin is told that the body is over.
 pub struct Stream {
     instances: Instances,
     bound: Arc<Bound>,
     body: u64,
+    /// Where it may be quarantined.
+    route: Option<Arc<Route>>,
     /// None after a failure.
     held: Option<(Box<Instance>, Busy)>,
 }
@@ -45,12 +48,13 @@ impl Instances {
             None => Ok(Ok(false)),
         };
         let began = (Hook::Chunk, Phase::Chunk, began);
-        let (result, instance) = self.run(bound, instance, began, scene, call, Ok).await;
+        let (result, instance) = self.run(bound, instance, began, scene, call, accept).await;
         match (result, instance) {
             (Ok(true), Some(instance)) => Ok(Some(Stream {
                 instances: self.clone(),
                 bound: bound.clone(),
                 body,
+                route: scene.as_ref().map(|scene| Arc::clone(&scene.route)),
                 held: Some((instance, busy)),
             })),
             (result, instance) => {
@@ -94,11 +98,14 @@ impl Stream {
         };
         let most = self.bound.used().bounds.response_body;
         let began = (Hook::Chunk, Phase::Chunk, Instant::now());
-        let check = |said| ChunkOutcome::check(said, most);
+        let check = |said, _: Option<&Scene>| ChunkOutcome::check(said, most);
         let (result, instance) = self
             .instances
             .run(&self.bound, instance, began, scene, call, check)
             .await;
+        if let Some(route) = self.route.as_ref().filter(|_| scene.is_none()) {
+            self.bound.quarantine.report(&route.name, result.as_ref().err());
+        }
         self.held = instance.map(|instance| (instance, busy));
         result
     }

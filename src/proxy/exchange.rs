@@ -204,8 +204,8 @@ impl Exchange {
     }
 
     /// Why a plugin stopped the request's body, if one did.
-    pub(super) fn stopped(&self) -> Option<Error> {
-        self.visit.as_ref()?.stopped()
+    pub(super) fn stopped(&mut self) -> Option<Error> {
+        self.visit.as_mut()?.stopped()
     }
 
     /// Writes the record, and lets the plugins that want to know of the end know of it.

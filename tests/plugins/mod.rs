@@ -2,6 +2,7 @@
 //! command line.
 
 mod capabilities;
+mod chain;
 mod cli;
 mod contract;
 mod loading;

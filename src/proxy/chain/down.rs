@@ -156,7 +156,9 @@ impl Down<'_, '_> {
 
     /// The whole body, which is waited for; a client that wants to be asked for it is.
     async fn whole(&mut self, limit: u64) -> Result<Bytes, Error> {
-        if let Payload::Arriving(body) = std::mem::replace(&mut self.told.body, Payload::None) {
+        if matches!(self.told.body, Payload::Arriving(_))
+            && let Payload::Arriving(body) = std::mem::replace(&mut self.told.body, Payload::None)
+        {
             if body.size_hint().lower() > limit {
                 return Err(Error::BodyTooLarge);
             }

@@ -74,7 +74,8 @@ enum Gravity {
 #[derive(Default)]
 struct Streamed {
     parts: RefCell<Vec<Part>>,
-    stopped: RefCell<Option<Error>>,
+    /// Which plugin stopped a body, and why.
+    stopped: RefCell<Option<(usize, Error)>>,
 }
 
 impl Part {
@@ -186,9 +187,11 @@ impl Visit {
             .collect()
     }
 
-    /// Why a body was stopped on its way, if it was.
-    pub(super) fn stopped(&self) -> Option<Error> {
-        self.streamed.as_ref()?.stopped.borrow_mut().take()
+    /// Why the request's body was stopped on its way, if it was. Who stopped it does not see the response.
+    pub(super) fn stopped(&mut self) -> Option<Error> {
+        let (index, error) = self.streamed.as_ref()?.stopped.borrow_mut().take()?;
+        self.passed = self.passed.min(index);
+        Some(error)
     }
 }
 

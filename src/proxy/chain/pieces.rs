@@ -208,9 +208,11 @@ struct Pieces<B: Body, E> {
 
 enum State<B: Body> {
     Idle(Box<Flow<B>>),
-    Busy(Pin<Box<dyn Future<Output = (Box<Flow<B>>, Next<B::Error>)>>>),
+    Busy(Pin<Box<dyn Future<Output = Advanced<B>>>>),
     Over,
 }
+
+type Advanced<B> = (Box<Flow<B>>, Next<<B as Body>::Error>);
 
 type Next<E> = Option<Result<Frame<Bytes>, Broke<E>>>;
 
@@ -281,7 +283,7 @@ impl<B> Flow<B>
 where
     B: Body<Data = Bytes> + Unpin,
 {
-    async fn next(mut self: Box<Self>) -> (Box<Self>, Next<B::Error>) {
+    async fn next(mut self: Box<Self>) -> Advanced<B> {
         let next = self.advance().await;
         (self, next)
     }
@@ -389,7 +391,7 @@ impl Stage {
     fn stop(&mut self, error: Error) -> Flag {
         self.stream = None;
         let flag = answer::flag(&error).unwrap_or(Flag::PluginFailed);
-        *self.streamed.stopped.borrow_mut() = Some(error);
+        *self.streamed.stopped.borrow_mut() = Some((self.index, error));
         flag
     }
 }

@@ -10,7 +10,7 @@ use http::{Method, Response};
 use http_body::Body as _;
 use hyper::body::Incoming;
 
-use super::bodies::{OF_BODY, Stale, made, may_have_body, read};
+use super::bodies::{OF_BODY, Stale, made, may_have_body, may_have_length, read};
 use super::call::Call;
 use super::{SERVER_TIMING, pieces, timing};
 use crate::plugin::{BodyOutcome, Bound, Chain, Hook, LocalResponse, ResponseOutcome, scene};
@@ -37,7 +37,6 @@ pub(in crate::proxy) async fn up(
     };
     let (chain, passed) = (snapshot.plugins.chain(route), visit.passed);
     let mut coming = Coming::begin(shared, exchange, reply, accept);
-    coming.fit_method();
     let links = chain.uses.iter().enumerate().take(passed);
     for (index, bound) in links
         .rev()
@@ -58,6 +57,8 @@ struct Coming<'a> {
     accept: Option<&'a HeaderValue>,
     parts: Parts,
     content: Content,
+    /// A hook has set another status.
+    restated: bool,
 }
 
 /// What follows a response's head.
@@ -99,6 +100,7 @@ impl<'a> Coming<'a> {
             accept,
             parts,
             content,
+            restated: false,
         };
         coming.show();
         coming
@@ -137,32 +139,9 @@ impl<'a> Coming<'a> {
         self.parts.headers = response.headers;
         if response.status != self.parts.status && !matches!(self.content, Content::Tunnel(_)) {
             self.parts.status = response.status;
+            self.restated = true;
             // The endpoint's own words for the old one are among them.
             self.parts.extensions.clear();
-        }
-    }
-
-    /// A response to another method than the client's may have a body that the client does not expect, or lack one.
-    fn fit_method(&mut self) {
-        let Some(scene) = self
-            .exchange
-            .visit
-            .as_mut()
-            .and_then(|visit| visit.scene.as_mut())
-        else {
-            return;
-        };
-        let (asked, sent) = (&self.exchange.method, &scene.head.method);
-        if !matches!(self.content, Content::Endpoint(..)) || asked == sent {
-            return;
-        }
-        if *sent == Method::HEAD
-            && let Some(response) = &mut scene.response
-        {
-            response.headers.remove(header::CONTENT_LENGTH);
-        }
-        if *asked == Method::HEAD || *sent == Method::HEAD {
-            self.content = Content::Own(Bytes::new());
         }
     }
 
@@ -253,14 +232,45 @@ impl<'a> Coming<'a> {
         self.content = Content::Own(body);
     }
 
+    /// Whether something follows the head that hooks may see.
     fn has_body(&self) -> bool {
-        let empty = match &self.content {
+        let scene = self
+            .exchange
+            .visit
+            .as_ref()
+            .and_then(|visit| visit.scene.as_ref());
+        let response = scene.and_then(|scene| scene.response.as_ref());
+        let status = response.map_or(self.parts.status, |response| response.status);
+        !self.is_empty() && may_have_body(&self.exchange.method, status)
+    }
+
+    fn is_empty(&self) -> bool {
+        match &self.content {
             Content::Own(body) => body.is_empty(),
             Content::Endpoint(body, _) => body.is_end_stream(),
             Content::Changed(body, _) => body.is_end_stream(),
             Content::Tunnel(_) => true,
-        };
-        !empty && may_have_body(&self.exchange.method, self.parts.status)
+        }
+    }
+
+    /// Hooks may have changed the status, or the method that the endpoint was asked with: the head says of the body
+    /// what the client is going to see.
+    fn fit(&mut self) {
+        let (method, status) = (&self.exchange.method, self.parts.status);
+        if matches!(self.content, Content::Tunnel(_)) {
+            return;
+        }
+        if !may_have_body(method, status) && !self.is_empty() {
+            self.content = Content::Own(Bytes::new());
+        }
+        // A 304 may say how long the response would have been that it stands for.
+        if self.restated && !may_have_length(status) {
+            self.parts.headers.remove(header::CONTENT_LENGTH);
+        } else if may_have_length(status) && method != Method::HEAD && self.is_empty() {
+            self.parts
+                .headers
+                .insert(header::CONTENT_LENGTH, HeaderValue::from(0));
+        }
     }
 
     /// The whole body. The endpoint is done with it then.
@@ -316,6 +326,7 @@ impl<'a> Coming<'a> {
 
     fn end(mut self, timed: Option<&Chain>) -> Reply {
         self.take();
+        self.fit();
         if let (Some(chain), Some(visit)) = (timed, &self.exchange.visit) {
             let names = chain.uses.iter().map(|link| link.used().plugin.as_str());
             if let Some(timing) = timing(&visit.times(names)) {
