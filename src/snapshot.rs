@@ -53,7 +53,9 @@ impl Snapshot {
         let known = before.map(plugin::Set::powers);
         let verifiers = verifiers(&config, known, upstreams.tls(), control);
         let powers = Powers::build(&config, known, loader.custom(), verifiers);
-        let (plugins, loading) = loader.load(&config, before, &powers, order).await;
+        let (plugins, loading) = loader
+            .load(&config, before, &powers, order, upstreams.tls())
+            .await;
         let targets = config
             .routes
             .iter()
@@ -110,7 +112,9 @@ pub async fn try_plugins(config: &Config) -> plugin::Loading {
     let custom = Custom::default();
     let powers = Powers::build(config, None, &custom, Arc::default());
     let loader = plugin::Loader::new(None, &custom);
-    loader.load(config, None, &powers, None).await.1
+    let authorities = config.authorities.as_ref().map(|it| it.pem.as_str());
+    let tls = tls::Client::new(authorities);
+    loader.load(config, None, &powers, None, &tls).await.1
 }
 
 /// Whose tokens are believed; the same as before when nothing of it changed.

@@ -7,6 +7,7 @@ mod cli;
 mod contract;
 mod loading;
 mod requests;
+mod sources;
 mod swapping;
 mod tokens;
 

@@ -27,7 +27,6 @@ use one::One;
 #[derive(Debug)]
 pub struct Loader {
     store: Option<Arc<Store>>,
-    tls: Mutex<tls::Client>,
     custom: Custom,
     engine: Mutex<Option<Arc<Engine>>>,
     ledgers: Mutex<BTreeMap<String, Ledger>>,
@@ -149,7 +148,6 @@ impl Loader {
         Self {
             custom: custom.clone(),
             store: state.map(|folder| Arc::new(Store::new(folder))),
-            tls: Mutex::new(tls::Client::new(None)),
             engine: Mutex::default(),
             ledgers: Mutex::default(),
         }
@@ -170,15 +168,16 @@ impl Loader {
         lock(&self.ledgers).get(plugin).cloned()
     }
 
-    /// Loads what `config` uses. What is as it was in `previous` is taken over: the same code, the same instances.
+    /// Loads what `config` uses, over `tls` where it has to be downloaded. What is as it was in `previous` is taken over:
+    /// the same code, the same instances.
     pub async fn load(
         &self,
         config: &Config,
         previous: Option<&Set>,
         powers: &Arc<Powers>,
         order: Option<&Order>,
+        tls: &tls::Client,
     ) -> (Set, Loading) {
-        self.believe(config.authorities.as_ref());
         let mut loading = Loading::default();
         let mut members = Vec::with_capacity(config.plugins.len());
         for plugin in &config.plugins {
@@ -188,6 +187,7 @@ impl Loader {
             let before = previous.and_then(|set| set.find(&plugin.name));
             let one = One {
                 loader: self,
+                tls,
                 plugin,
                 before,
                 powers,
@@ -308,22 +308,18 @@ impl Loader {
     }
 
     /// What the source holds. One that is known by its digest is not asked again.
-    async fn source(&self, plugin: &config::Plugin, history: &History) -> Result<Bytes, source::Error> {
+    async fn source(
+        &self,
+        plugin: &config::Plugin,
+        history: &History,
+        tls: &tls::Client,
+    ) -> Result<Bytes, source::Error> {
         if let Component::Url { sha256, .. } = &plugin.source
             && let Some(component) = history.component(Digest(*sha256))
         {
             return Ok(component);
         }
-        let tls = lock(&self.tls).clone();
-        source::read(&plugin.source, self.store.as_deref(), &tls).await
-    }
-
-    fn believe(&self, authorities: Option<&config::Authorities>) {
-        let authorities = authorities.map(|it| it.pem.as_str());
-        let mut tls = lock(&self.tls);
-        if !tls.believes(authorities) {
-            *tls = tls::Client::new(authorities);
-        }
+        source::read(&plugin.source, self.store.as_deref(), tls).await
     }
 
     /// The component of an earlier generation.

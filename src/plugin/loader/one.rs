@@ -10,10 +10,12 @@ use crate::config::{self, Config};
 use crate::plugin::history::{Arrival, By, Entry, History, Origin, Wanted};
 use crate::plugin::set::{Link, Member, Problem};
 use crate::plugin::{Bound, Digest, Generation, LoadError, Powers, schema, source};
+use crate::tls;
 
 /// One plugin being loaded.
 pub(super) struct One<'l> {
     pub(super) loader: &'l Loader,
+    pub(super) tls: &'l tls::Client,
     pub(super) plugin: &'l Arc<config::Plugin>,
     pub(super) before: Option<&'l Arc<Member>>,
     pub(super) powers: &'l Arc<Powers>,
@@ -99,7 +101,7 @@ impl One<'_> {
     }
 
     async fn candidate(&self, wish: Option<&Wish>, history: &History) -> Result<Candidate, Problem> {
-        let source = self.loader.source(self.plugin, history).await;
+        let source = self.loader.source(self.plugin, history, self.tls).await;
         let held = source.as_ref().ok().map(|component| Digest::of(component));
         let wanted = |digest, by| Wanted {
             digest,
