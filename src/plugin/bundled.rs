@@ -35,6 +35,29 @@ mod tests {
     }
 
     #[test]
+    fn what_the_configuration_knows_is_what_there_is() {
+        let mut known = crate::config::BUNDLED;
+        known.sort_unstable();
+        assert_eq!(NAMES[..], known[..]);
+    }
+
+    /// The first example of each README.
+    #[test]
+    fn every_bundled_plugin_shows_a_configuration_that_loads() {
+        for name in NAMES {
+            let readme = format!("{}/plugins/{name}/README.md", env!("CARGO_MANIFEST_DIR"));
+            let readme = std::fs::read_to_string(readme).unwrap();
+            let example = readme.split("```toml\n").nth(1).unwrap();
+            let (text, _) = example.split_once("```").unwrap();
+            let source = crate::config::Source::Text {
+                name: format!("plugins/{name}/README.md"),
+                text: text.to_owned(),
+            };
+            crate::config::load_without_secrets(source).unwrap_or_else(|problems| panic!("{problems}"));
+        }
+    }
+
+    #[test]
     fn what_is_for_tests_is_not_bundled() {
         assert_eq!(find("fixture"), None);
         assert_eq!(find("sdk"), None);
