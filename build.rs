@@ -128,7 +128,10 @@ fn build(plugins: &Path, target: &Path) -> PathBuf {
         .collect();
     cargo.env("CARGO_ENCODED_RUSTFLAGS", flags.join(OsStr::new("\u{1f}")));
     let status = cargo.status().unwrap();
-    assert!(status.success(), "the plugins do not build: {cargo:?} {status}");
+    assert!(
+        status.success(),
+        "the plugins of Gatewit do not build: cargo said why above"
+    );
     target.join(TARGET).join("release")
 }
 

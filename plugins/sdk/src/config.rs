@@ -1,6 +1,5 @@
 //! The configuration: from JSON to a plugin, and what is wrong with it.
 
-use schemars::generate::SchemaSettings;
 use serde_path_to_error::{Path, Segment};
 
 use crate::Plugin;
@@ -37,14 +36,6 @@ pub fn read<P: Plugin>(config: &str) -> Result<P, Vec<Problem>> {
     } else {
         Err(problems)
     }
-}
-
-/// The JSON Schema (draft 2020-12) of a plugin's configuration.
-pub fn schema<P: Plugin>() -> String {
-    let schema = SchemaSettings::draft2020_12()
-        .into_generator()
-        .into_root_schema_for::<P>();
-    schema.as_value().to_string()
 }
 
 /// What is wrong with the name of a header that a plugin is to set or remove, if anything is: the name is not one
@@ -234,14 +225,6 @@ mod tests {
         }
         let plugin: Sample = configured(json!({ "count": 3, "rules": ["always"] })).unwrap();
         assert_eq!(plugin.count, 3);
-    }
-
-    #[test]
-    fn the_schema_describes_what_is_read() {
-        let schema: serde_json::Value = serde_json::from_str(&schema::<Sample>()).unwrap();
-        assert_eq!(schema["additionalProperties"], false);
-        assert_eq!(schema["properties"]["count"]["description"], "How many.");
-        assert_eq!(schema["required"], serde_json::Value::Null);
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::thread::LocalKey;
 use crate::bindings::imports::gatewit::plugin::types::PluginError;
 use crate::bindings::{lifecycle, log, request, request_body, response, response_body, stream};
 use crate::body::Body;
-use crate::{BodyOutcome, Chunk, Plugin, Request, ResponseHead, ResponseOutcome, Stream, config};
+use crate::{BodyOutcome, Chunk, Plugin, Request, ResponseHead, ResponseOutcome, Stream, config, schema};
 
 pub use lifecycle::exports::gatewit::plugin::lifecycle::{Binding, ConfigProblem, PluginInfo};
 pub use log::exports::gatewit::plugin::log_hook::Summary;
@@ -29,7 +29,7 @@ pub fn describe<P: Plugin>(name: &str, version: &str) -> PluginInfo {
     PluginInfo {
         name: name.to_owned(),
         version: version.to_owned(),
-        config_schema: Some(config::schema::<P>()),
+        config_schema: Some(schema::text::<P>()),
     }
 }
 

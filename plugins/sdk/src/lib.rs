@@ -57,6 +57,7 @@ pub mod metrics;
 pub mod plugin;
 pub mod request;
 pub mod response;
+pub mod schema;
 pub mod secrets;
 #[cfg(not(target_family = "wasm"))]
 pub mod testing;
@@ -64,7 +65,7 @@ pub mod upstreams;
 pub mod value;
 
 pub use gatewit_plugin_macros::config;
-pub use {schemars, serde, serde_json};
+pub use {serde, serde_json};
 
 pub use config::Problem;
 pub use error::{Error, Result};
@@ -73,6 +74,7 @@ pub use plugin::{
 };
 pub use request::Request;
 pub use response::{Response, ResponseHead};
+pub use schema::Schema;
 
 /// What nearly every plugin names.
 pub mod prelude {

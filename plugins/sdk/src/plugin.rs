@@ -1,20 +1,19 @@
 //! What a plugin is, and what its hooks decide.
 
-use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 
 use crate::bindings::imports::gatewit::plugin::types::Attribute;
 use crate::bindings::log::exports::gatewit::plugin::log_hook;
 use crate::bindings::request::exports::gatewit::plugin::request_hook;
 use crate::body::Body;
-use crate::{Problem, Request, Response, ResponseHead, Result};
+use crate::{Problem, Request, Response, ResponseHead, Result, Schema};
 
 /// A plugin: its configuration, with a method for each hook that [`export!`](crate::export!) names.
 ///
 /// The value is made from the configuration once in every instance. Instances come and go, several serve at once, and
 /// they share nothing: what has to outlast an exchange belongs into [`kv`](crate::kv) or [`limits`](crate::limits).
 #[expect(unused_variables, reason = "the names belong to the documentation")]
-pub trait Plugin: DeserializeOwned + JsonSchema + Sized + 'static {
+pub trait Plugin: DeserializeOwned + Schema + Sized + 'static {
     /// What is wrong with a configuration that could be read. Any problem keeps the configuration from going live.
     fn check(&self) -> Vec<Problem> {
         Vec::new()
