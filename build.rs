@@ -39,6 +39,7 @@ fn main() {
     }
     table.push_str("]\n");
     fs::write(out.join("bundled.rs"), table).unwrap();
+    fs::write(out.join("kit.rs"), kit(plugins.parent().unwrap())).unwrap();
 }
 
 /// The folders that hold a package, sorted.
@@ -133,6 +134,35 @@ fn build(plugins: &Path, target: &Path) -> PathBuf {
         "the plugins of Gatewit do not build: cargo said why above"
     );
     target.join(TARGET).join("release")
+}
+
+/// What a new plugin is built with: paths below the repository's root, and texts.
+fn kit(root: &Path) -> String {
+    let mut files = vec![root.join("plugins/Cargo.toml"), root.join("plugins/Cargo.lock")];
+    collect(&root.join("plugins/sdk"), &mut files);
+    collect(&root.join("wit"), &mut files);
+    files.sort();
+    let mut list = String::from("[\n");
+    for file in files {
+        println!("cargo::rerun-if-changed={}", file.display());
+        let path = file.strip_prefix(root).unwrap();
+        writeln!(list, "    ({path:?}, include_str!({file:?})),").unwrap();
+    }
+    list.push_str("]\n");
+    list
+}
+
+/// The files of a folder, and of the folders in it; not what links lead to.
+fn collect(folder: &Path, files: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let entry = entry.unwrap();
+        let kind = entry.file_type().unwrap();
+        if kind.is_dir() {
+            collect(&entry.path(), files);
+        } else if kind.is_file() {
+            files.push(entry.path());
+        }
+    }
 }
 
 /// Where cargo unpacks dependencies: one folder for each registry.

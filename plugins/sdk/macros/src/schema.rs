@@ -2,17 +2,18 @@
 
 use proc_macro2::TokenStream;
 use quote::{format_ident, quote};
-use syn::{Data, DataEnum, DeriveInput, Error, Field, Fields, Type};
+use syn::{Data, DataEnum, DeriveInput, Error, Field, Fields, Type, parse_quote};
 
 use crate::attributes::Said;
 
 pub(crate) fn derive(input: &DeriveInput) -> Result<TokenStream, Error> {
-    if !input.generics.params.is_empty() {
-        return Err(Error::new_spanned(
-            &input.generics,
-            "no schema can be derived for a generic type",
-        ));
+    let mut generics = input.generics.clone();
+    for parameter in generics.type_params_mut() {
+        parameter
+            .bounds
+            .push(parse_quote!(::gatewit_plugin::schema::Schema));
     }
+    let (parameters, arguments, wheres) = generics.split_for_impl();
     let said = Said::of(&input.attrs)?;
     let body = match (&said.from, &input.data) {
         (Some(other), _) => delegated(other),
@@ -25,7 +26,7 @@ pub(crate) fn derive(input: &DeriveInput) -> Result<TokenStream, Error> {
     let (name, description) = (&input.ident, escaped(&said.description));
     Ok(quote! {
         #[automatically_derived]
-        impl ::gatewit_plugin::schema::Schema for #name {
+        impl #parameters ::gatewit_plugin::schema::Schema for #name #arguments #wheres {
             fn write(out: &mut ::std::string::String, description: &str) {
                 let description = if description.is_empty() { #description } else { description };
                 #body
