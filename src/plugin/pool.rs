@@ -35,6 +35,10 @@ pub(super) struct Closing {
 struct Pool {
     bound: Weak<Bound>,
     serial: u64,
+    #[expect(
+        clippy::vec_box,
+        reason = "instances are lent and given back as they are, without being moved"
+    )]
     idle: Vec<Box<Instance>>,
     busy: usize,
     /// Idle ones at least, since they were last thinned out.

@@ -80,11 +80,12 @@ impl Quarantine {
 
     /// Routes on which it is not asked now, with the failure that led to it.
     pub(super) fn closed(&self) -> Vec<(Box<str>, &'static str)> {
-        let closed = |(route, state): (&Box<str>, &State)| match state {
+        let routes = self.lock();
+        let closed = routes.iter().filter_map(|(route, state)| match state {
             State::Closed { cause, .. } => Some((route.clone(), *cause)),
             State::Watched { .. } => None,
-        };
-        self.lock().iter().filter_map(closed).collect()
+        });
+        closed.collect()
     }
 
     fn admit_at(&self, route: &str, now: Instant) -> Result<(), &'static str> {

@@ -1,9 +1,11 @@
 //! Plugins, with real components: what is said about them, how they run, and what their authors do with them at the
 //! command line.
 
+mod calls;
 mod capabilities;
 mod chain;
 mod cli;
+mod compiled;
 mod contract;
 mod loading;
 mod requests;
