@@ -148,7 +148,6 @@ fn another_attempt_sends_what_the_hooks_made() {
         let bodies: Vec<_> = [first, second]
             .iter()
             .flat_map(Origin::requests)
-            .into_iter()
             .map(|request| request.body)
             .collect();
         assert_eq!(bodies, [made.as_bytes(), made.as_bytes()], "{plugins}");
