@@ -1,7 +1,7 @@
 //! The plugins of a route, around what the route does.
 //!
-//! Requests go [`down`] the chain in its order, each plugin done with head and body before the next one sees them;
-//! responses come back [`up`] in reverse, whoever made them: an endpoint, a plugin, or the gateway. Only plugins that
+//! Requests go [`down()`] the chain in its order, each plugin done with head and body before the next one sees them;
+//! responses come back [`up()`] in reverse, whoever made them: an endpoint, a plugin, or the gateway. Only plugins that
 //! let the request pass see its response. Bodies that stream by are in `pieces.rs`, exchanges that have ended in
 //! `summary.rs`.
 //!
