@@ -22,8 +22,14 @@ pub(crate) const LIMIT: Duration = Duration::from_secs(20);
 
 /// Looks until it holds, and fails when it does not within [`LIMIT`].
 #[track_caller]
-pub(crate) fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
-    let deadline = Instant::now() + LIMIT;
+pub(crate) fn eventually(what: &str, holds: impl FnMut() -> bool) {
+    within(LIMIT, what, holds);
+}
+
+/// The same for what does not come at once.
+#[track_caller]
+pub(crate) fn within(limit: Duration, what: &str, mut holds: impl FnMut() -> bool) {
+    let deadline = Instant::now() + limit;
     while !holds() {
         assert!(Instant::now() < deadline, "not in time: {what}");
         std::thread::sleep(Duration::from_millis(2));
