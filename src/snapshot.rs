@@ -51,7 +51,7 @@ impl Snapshot {
         let upstreams = upstream::Set::build(&config, previous.map(|snapshot| &*snapshot.upstreams), control);
         let before = previous.map(|snapshot| &snapshot.plugins);
         let known = before.map(plugin::Set::powers);
-        let verifiers = verifiers(&config, known, upstreams.tls(), control);
+        let verifiers = verifiers(&config, known, upstreams.tls(), Some(control));
         let powers = Powers::build(&config, known, loader.custom(), verifiers);
         let (plugins, loading) = loader
             .load(&config, before, &powers, order, upstreams.tls())
@@ -110,10 +110,10 @@ impl Snapshot {
 /// believed meanwhile: keys of verifiers are not fetched.
 pub async fn try_plugins(config: &Config) -> plugin::Loading {
     let custom = Custom::default();
-    let powers = Powers::build(config, None, &custom, Arc::default());
-    let loader = plugin::Loader::new(None, &custom);
     let authorities = config.authorities.as_ref().map(|it| it.pem.as_str());
     let tls = tls::Client::new(authorities);
+    let powers = Powers::build(config, None, &custom, verifiers(config, None, &tls, None));
+    let loader = plugin::Loader::new(None, &custom);
     loader.load(config, None, &powers, None, &tls).await.1
 }
 
@@ -122,7 +122,7 @@ fn verifiers(
     config: &Config,
     before: Option<&Arc<Powers>>,
     tls: &tls::Client,
-    control: &Handle,
+    control: Option<&Handle>,
 ) -> Arc<Verifiers> {
     let known = before.map(|powers| &powers.verifiers);
     let (verifiers, problems) = Verifiers::build(&config.verifiers, known, tls, control);

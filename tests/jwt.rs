@@ -36,7 +36,7 @@ fn build(
     previous: Option<&Arc<Verifiers>>,
     tls: &tls::Client,
 ) -> Result<Arc<Verifiers>, Vec<Problem>> {
-    match Verifiers::build(&[Arc::new(declared)], previous, tls, &Handle::current()) {
+    match Verifiers::build(&[Arc::new(declared)], previous, tls, Some(&Handle::current())) {
         (verifiers, problems) if problems.is_empty() => Ok(verifiers),
         (verifiers, problems) => {
             assert!(verifiers.find("v").is_none(), "nobody is believed");

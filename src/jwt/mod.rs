@@ -104,8 +104,8 @@ struct Origin {
 
 impl Verifiers {
     /// Builds what a configuration declares. A verifier whose definition did not change is the same as in `previous`,
-    /// with the tokens that it remembers; keys of a URL are kept in any case. They are fetched on `control`. When nothing
-    /// changed at all, this is `previous` itself.
+    /// with the tokens that it remembers; keys of a URL are kept in any case. They are fetched on `control`; without it
+    /// they are not, which is for trials. When nothing changed at all, this is `previous` itself.
     ///
     /// A verifier whose keys cannot be used (unreadable, empty, too short, not for its algorithms) is not there: nobody is
     /// believed by it. Why is said beside.
@@ -113,7 +113,7 @@ impl Verifiers {
         config: &[Arc<config::Verifier>],
         previous: Option<&Arc<Self>>,
         tls: &tls::Client,
-        control: &Handle,
+        control: Option<&Handle>,
     ) -> (Arc<Self>, Vec<Problem>) {
         let trusted = previous.filter(|old| old.tls.as_ref().is_some_and(|old| old.is_same(tls)));
         let mut set = Self {

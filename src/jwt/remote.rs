@@ -74,11 +74,11 @@ struct Progress {
     error: Option<String>,
 }
 
-/// Keys of a URL and the task that keeps them up to date, which ends with this.
+/// Keys of a URL and the task that keeps them up to date, if one does; it ends with this.
 #[derive(Debug)]
 pub(super) struct Kept {
     remote: Arc<Remote>,
-    task: JoinHandle<()>,
+    task: Option<JoinHandle<()>>,
 }
 
 impl Kept {
@@ -87,7 +87,7 @@ impl Kept {
         refresh: Duration,
         grace: Duration,
         tls: tls::Client,
-        control: &Handle,
+        control: Option<&Handle>,
     ) -> Arc<Self> {
         let remote = Arc::new(Remote {
             url: url.to_owned(),
@@ -98,7 +98,8 @@ impl Kept {
             progress: Mutex::default(),
             settled: watch::Sender::new(false),
         });
-        let task = control.spawn(keep(Arc::clone(&remote), refresh.max(SHORTEST_REFRESH), tls));
+        let keeping = keep(Arc::clone(&remote), refresh.max(SHORTEST_REFRESH), tls);
+        let task = control.map(|control| control.spawn(keeping));
         Arc::new(Self { remote, task })
     }
 
@@ -109,7 +110,9 @@ impl Kept {
 
 impl Drop for Kept {
     fn drop(&mut self) {
-        self.task.abort();
+        if let Some(task) = &self.task {
+            task.abort();
+        }
     }
 }
 

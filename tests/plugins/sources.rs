@@ -116,6 +116,25 @@ fn a_check_tries_the_plugins_and_says_what_they_say_at_its_line() {
 }
 
 #[test]
+fn a_check_knows_what_the_configuration_declares_and_asks_no_server() {
+    let file = InFile::new(b"");
+    let path = file.path().with_extension("toml");
+    let keys = named("keys");
+    let text = format!(
+        "[[route]]\nto = \"127.0.0.1:1\"\nplugins = [\"jwt\", \"rate-limit\"]\n[budget.default]\nrate = \"10/s\"\n\
+         [verifier.default]\njwks = \"http://{}/keys\"\n",
+        keys.address()
+    );
+    fs::write(&path, &text).unwrap();
+    let (code, out, err) = said(&["check", "--config", path.to_str().unwrap()]);
+    assert!(code == 0 && out.contains("2 plugins"), "{out}{err}");
+    assert_eq!(keys.connections(), 0);
+    fs::write(&path, text.replace("[verifier.default]", "[verifier.other]")).unwrap();
+    let (code, _, err) = said(&["check", "--config", path.to_str().unwrap()]);
+    assert!(code == 3 && err.contains("no verifier `default`"), "{err}");
+}
+
+#[test]
 fn the_plugins_of_a_running_gateway_are_listed() {
     let file = InFile::new(&version(1));
     let (table, state) = (table(&file.path()), file.state());
