@@ -199,6 +199,24 @@ fn every_key_of_the_schema_is_in_the_readme() {
     assert_eq!(marked("keys").trim(), rows.trim(), "it should be\n\n{rows}");
 }
 
+/// The same for what cases of plugins say. A step has the keys of a case that are about its request.
+#[test]
+fn every_key_of_a_case_is_in_the_readme() {
+    let mut rows = String::from("| key | takes | default | |\n|---|---|---|---|\n");
+    let mut schema = config::cases::schema();
+    schema["properties"]["case"]["items"]["properties"]["step"]["items"] = Value::Null;
+    describe(&schema, "", &BTreeSet::new(), &mut rows);
+    assert_eq!(marked("cases").trim(), rows.trim(), "it should be\n\n{rows}");
+}
+
+/// What a new plugin is tested with is what the README shows, and that is played in `plugins/cli.rs`.
+#[test]
+fn the_cases_in_the_readme_are_those_of_a_new_plugin() {
+    let template = read("src/cli/plugin/new/template/cases.toml.in");
+    let (_, cases) = template.split_once("\n\n").unwrap();
+    assert!(marked("case").contains(cases.trim()), "it should have\n\n{cases}");
+}
+
 fn describe(shape: &Value, path: &str, shared: &BTreeSet<&str>, rows: &mut String) {
     for (key, value) in shape["properties"].as_object().into_iter().flatten() {
         let inner = format!("{path}{key}");

@@ -17,7 +17,8 @@ pub fn schema() -> Value {
     schema
 }
 
-fn table(table: &Table) -> Value {
+/// A table, and everything in it.
+pub(super) fn table(table: &Table) -> Value {
     let properties: Map<String, Value> = table
         .keys()
         .map(|key| (key.name.to_owned(), property(key)))

@@ -106,6 +106,10 @@ impl Guest {
         for (name, value) in &binding.plugin.env {
             wasi.env(name, &value.0);
         }
+        let date = &binding.powers.date;
+        if date.is_stopped() {
+            wasi.wall_clock(date.clone());
+        }
         let mut table = ResourceTable::new();
         table.set_max_capacity(RESOURCES);
         Self {

@@ -11,6 +11,7 @@ mod cache;
 pub mod calls;
 mod console;
 pub mod contract;
+mod date;
 pub mod digest;
 mod engine;
 pub mod failure;
@@ -41,6 +42,7 @@ pub mod store;
 mod stream;
 
 pub use bound::{Bound, ConfigProblem};
+pub use date::Date;
 pub use digest::Digest;
 pub use engine::{Engine, EngineError};
 pub use failure::{Cause, Failed};

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwapOption;
 
+use super::date::Date;
 use super::keys::{self, Key};
 use super::password::Passwords;
 use crate::config::{self, Config, NamedSecret, Secret};
@@ -26,6 +27,8 @@ pub struct Powers {
     pub verifiers: Arc<Verifiers>,
     /// Upstreams, as they are at any moment.
     pub upstreams: Arc<Upstreams>,
+    /// Which date it is.
+    pub date: Date,
     pub(super) metrics: Custom,
     pub(super) keys: HashMap<String, Key>,
     pub(super) passwords: Passwords,
@@ -69,6 +72,7 @@ impl Powers {
                 .map(|secret| (secret.name.clone(), Arc::clone(secret)))
                 .collect(),
             upstreams: previous.map_or_else(Arc::default, |previous| Arc::clone(&previous.upstreams)),
+            date: previous.map_or_else(Date::default, |previous| previous.date.clone()),
             metrics: previous.map_or(metrics, |previous| &previous.metrics).clone(),
             passwords: previous.map_or_else(Passwords::default, |previous| previous.passwords.clone()),
             declared,

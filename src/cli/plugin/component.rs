@@ -11,11 +11,15 @@ use serde_json::{Map, Value};
 use tokio::runtime::{self, LocalOptions};
 
 use super::super::{Exit, complain};
+use crate::config::cases::Cases;
 use crate::config::{self, Bounds, Failure, Grants, Isolation, Place, Plugin};
 use crate::plugin::{Digest, Engine, EngineError, Generation, LoadError, bundled};
 
 /// Nobody reads more than this to say that it is too large.
 const LARGEST: u64 = 64 << 20;
+
+/// Nothing can be called so.
+const NOTHING: &str = "*";
 
 /// Where a component is.
 #[derive(clap::Args, Clone, Debug)]
@@ -93,23 +97,16 @@ impl Component {
 
     /// As a configuration would declare it that grants everything: what is missing is not the component's fault.
     pub(super) fn plugin(&self) -> Plugin {
-        let everything = || vec!["*".to_owned()];
-        Plugin {
+        let mut plugin = Plugin {
             name: self.name.clone(),
             source: self.source.clone(),
-            grants: Grants {
-                upstreams: Vec::new(),
-                http: everything(),
-                budgets: everything(),
-                verifiers: everything(),
-                stores: everything(),
-                keys: everything(),
-                secrets: everything(),
-            },
+            grants: Grants::default(),
             env: Vec::new(),
             tick: config::defaults::TICK,
             place: Place::default(),
-        }
+        };
+        grant_nothing(&mut plugin.grants);
+        plugin
     }
 
     /// Loads it, with everything that loading checks.
@@ -120,6 +117,31 @@ impl Component {
                 path: self.shown(),
                 why,
             })
+    }
+}
+
+/// Lets a plugin that may use everything import what there is nothing of: it finds none.
+pub(super) fn lend(cases: &mut Cases) {
+    if !cases.granted {
+        grant_nothing(&mut Arc::make_mut(&mut cases.plugin).grants);
+    }
+}
+
+/// Grants something that is not there, of each kind of which nothing is granted.
+fn grant_nothing(grants: &mut Grants) {
+    let Grants {
+        upstreams: _,
+        http,
+        budgets,
+        verifiers,
+        stores,
+        keys,
+        secrets,
+    } = grants;
+    for names in [http, budgets, verifiers, stores, keys, secrets] {
+        if names.is_empty() {
+            names.push(NOTHING.to_owned());
+        }
     }
 }
 

@@ -163,6 +163,7 @@ impl Report {
                 ("compile_ms" | "instantiate_ms", Value::Number(number)) => format!("{number} ms"),
                 ("schema", _) => return None,
                 (_, Value::String(text)) => text.clone(),
+                ("wasi", Value::Array(names)) => wasi(names.iter().filter_map(Value::as_str)),
                 (_, Value::Array(names)) => listed(names.iter().filter_map(Value::as_str)),
                 ("grants", Value::Object(grants)) => {
                     let needs = grants.iter().map(|(interface, grant)| {
@@ -190,6 +191,22 @@ fn listed(names: impl Iterator<Item = impl AsRef<str>>) -> String {
     } else {
         names.join(", ")
     }
+}
+
+/// `cli/exit, io/poll (0.2.6)`.
+fn wasi<'n>(names: impl Iterator<Item = &'n str>) -> String {
+    let (mut interfaces, mut versions) = (Vec::new(), Vec::new());
+    for name in names {
+        let (interface, version) = name.split_once('@').unwrap_or((name, ""));
+        interfaces.push(interface.strip_prefix("wasi:").unwrap_or(interface));
+        if !versions.contains(&version) {
+            versions.push(version);
+        }
+    }
+    if interfaces.is_empty() {
+        return "none".to_owned();
+    }
+    format!("{} ({})", interfaces.join(", "), versions.join(", "))
 }
 
 /// The keys of a configuration, as far as a line each says them; `--json` has the schema itself.
@@ -252,6 +269,8 @@ mod tests {
 
     #[test]
     fn interfaces_are_called_by_their_names() {
+        let names = ["wasi:cli/exit@0.2.6", "wasi:io/poll@0.2.6"];
+        assert_eq!(wasi(names.into_iter()), "cli/exit, io/poll (0.2.6)");
         assert_eq!(interface("gatewit:plugin/http-client@0.1.0"), "http-client");
         assert_eq!(interface("odd"), "odd");
     }

@@ -6,12 +6,14 @@ use clap::Subcommand;
 
 use super::Exit;
 
+mod bench;
 mod build;
 mod check;
 mod component;
 mod inspect;
 mod list;
 mod new;
+mod test;
 
 /// What `plugin` takes.
 #[derive(clap::Args, Debug)]
@@ -30,6 +32,10 @@ enum Command {
     Check(check::Args),
     /// Say what is in a component, what it asks for, and what an instance of it costs
     Inspect(inspect::Args),
+    /// Play cases on a component, and tell what is not as it should be
+    Test(test::Args),
+    /// Say what a call of each hook costs
+    Bench(bench::Args),
     /// Print the plugins of the running gateway
     List(list::Args),
 }
@@ -41,6 +47,8 @@ pub(super) fn run(args: &Args) -> Exit {
         Command::Build(args) => build::run(args),
         Command::Check(args) => check::run(args),
         Command::Inspect(args) => inspect::run(args),
+        Command::Test(args) => test::run(args),
+        Command::Bench(args) => bench::run(args),
         Command::List(args) => list::run(args),
     }
 }

@@ -2,6 +2,7 @@
 //! a route with the plugin on it.
 
 use std::collections::HashMap;
+use std::time::SystemTime;
 
 use super::{Case, Cases, Expected, read};
 use crate::config::diagnostics::{At, Code, Diagnostics};
@@ -43,7 +44,8 @@ pub(super) fn cases(
     if !asked.is_empty() {
         grants.add("http", Value::List(asked));
     }
-    let plugin = plugin(&mut said, component, grants, reading);
+    let now = read::date(&mut said, reading);
+    let (plugin, granted) = plugin(&mut said, component, grants, reading);
     let mut plugins = Table::new(said.at);
     plugins.entry(name, plugin);
     world.entry("plugin", plugins.node());
@@ -53,11 +55,18 @@ pub(super) fn cases(
         .into_iter()
         .filter_map(|table| case(table, reading))
         .collect();
-    finish(world.node(), read, name, reading)
+    let mut cases = finish(world.node(), read, (name, now), reading)?;
+    cases.granted = granted;
+    Ok(cases)
 }
 
 /// Reads the configuration, and gives every case its route.
-fn finish(world: Node, read: Vec<Read>, name: &str, reading: &mut Reading<'_>) -> Result<Cases, Diagnostics> {
+fn finish(
+    world: Node,
+    read: Vec<Read>,
+    (name, now): (&str, SystemTime),
+    reading: &mut Reading<'_>,
+) -> Result<Cases, Diagnostics> {
     let main = fit::document(world, &keys::ROOT, &mut reading.problems);
     let (config, _) = meaning::config(vec![main], reading);
     let mut problems = std::mem::take(&mut reading.problems);
@@ -82,7 +91,13 @@ fn finish(world: Node, read: Vec<Read>, name: &str, reading: &mut Reading<'_>) -
         })
     };
     let list = read.into_iter().filter_map(routed).collect();
-    Ok(Cases { plugin, list, config })
+    Ok(Cases {
+        now,
+        plugin,
+        granted: false,
+        list,
+        config,
+    })
 }
 
 /// A case that waits for its route.
@@ -137,8 +152,14 @@ fn case(table: What, reading: &mut Reading<'_>) -> Option<Read> {
     })
 }
 
-/// `[plugin]` as `[plugin.NAME]`: its source is the component, and without `grants` it may use what there is.
-fn plugin(said: &mut Section, component: &Component, grants: Table, reading: &mut Reading<'_>) -> Node {
+/// `[plugin]` as `[plugin.NAME]`: its source is the component, and without `grants` it may use what there is. With it,
+/// whether there were any.
+fn plugin(
+    said: &mut Section,
+    component: &Component,
+    grants: Table,
+    reading: &mut Reading<'_>,
+) -> (Node, bool) {
     let mut table = Table::new(said.at);
     if let Some(What::Free(node)) = said.take("plugin") {
         table.at = node.at;
@@ -168,7 +189,7 @@ fn plugin(said: &mut Section, component: &Component, grants: Table, reading: &mu
     if !granted && !matches!(component, Component::Bundled(_)) {
         table.entry("grants", grants.node());
     }
-    table.node()
+    (table.node(), granted)
 }
 
 /// The route of a case. What it takes out is not the case's any more.

@@ -12,6 +12,12 @@ pub(super) static CASES: Table = Table {
             Free("a table as `[plugin.NAME]` in gatewit.toml"),
             "What `[plugin.NAME]` says of the plugin, without its source. Without `grants` it may use whatever the file has.",
         ),
+        Key::new(
+            "now",
+            Text("a date such as `2026-01-01T00:00:00Z`"),
+            "The date when a case begins. It goes on by `after` only.",
+        )
+        .default("\"2026-01-01T00:00:00Z\""),
         Key::new("budget", Free("budgets by name"), "As in gatewit.toml."),
         Key::new("verifier", Free("verifiers by name"), "As in gatewit.toml."),
         Key::new("store", Free("stores by name"), "As in gatewit.toml."),

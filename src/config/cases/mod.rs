@@ -7,7 +7,7 @@
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, Method, StatusCode};
@@ -29,8 +29,12 @@ mod tests;
 pub struct Cases {
     /// The world around the plugin; its routes are those of the cases, in their order.
     pub config: Config,
-    /// The plugin.
+    /// The date when a case begins.
+    pub now: SystemTime,
+    /// The plugin. It may use all that is there, unless [`Cases::granted`].
     pub plugin: Arc<Plugin>,
+    /// Whether the file says what the plugin may use.
+    pub granted: bool,
     /// What is tried.
     pub list: Vec<Case>,
 }
@@ -230,7 +234,33 @@ pub fn load_cases(file: &Path, component: &Component, name: &str) -> Result<Case
     let text = read_file(file).map_err(|error| load::unreadable(&Source::File(file.to_owned()), &error))?;
     let mut reading = Reading::new(Diagnostics::default(), &|name| std::env::var_os(name));
     let index = reading.open_file(file, &text);
-    let root = tree::parse(&text, index, reading.environment, &mut reading.problems);
+    read_cases(index, &text, component, name, &mut reading)
+}
+
+/// The JSON Schema of a file of cases, without those tables that are as in a gateway's configuration.
+pub fn schema() -> Value {
+    super::schema::table(&keys::CASES)
+}
+
+/// One case that says nothing: what a plugin is measured with when nobody says more.
+///
+/// # Errors
+/// When the plugin's name is none.
+pub fn bare_case(component: &Component, name: &str) -> Result<Cases, Diagnostics> {
+    const TEXT: &str = "[[case]]\nname = \"a request\"\n";
+    let mut reading = Reading::new(Diagnostics::default(), &|_| None);
+    let index = reading.open_text("<case>", TEXT);
+    read_cases(index, TEXT, component, name, &mut reading)
+}
+
+fn read_cases(
+    index: usize,
+    text: &str,
+    component: &Component,
+    name: &str,
+    reading: &mut Reading<'_>,
+) -> Result<Cases, Diagnostics> {
+    let root = tree::parse(text, index, reading.environment, &mut reading.problems);
     let said = fit::document(root, &keys::CASES, &mut reading.problems);
-    gateway::cases(said, component, name, &mut reading)
+    gateway::cases(said, component, name, reading)
 }

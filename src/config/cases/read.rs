@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::net::{IpAddr, SocketAddr};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
@@ -14,8 +15,66 @@ use crate::config::reading::{Reading, reason};
 use crate::config::section::{Section, What};
 use crate::config::tree::{self, Text};
 
+/// 2026-01-01T00:00:00Z.
+const BEGINNING: Duration = Duration::from_secs(1_767_225_600);
+
 /// Clients of no interest come from here (RFC 5737).
 const CLIENT: SocketAddr = SocketAddr::new(IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 1)), 40_000);
+
+/// The date when a case begins.
+pub(super) fn date(table: &mut Section, reading: &mut Reading<'_>) -> SystemTime {
+    let beginning = UNIX_EPOCH + BEGINNING;
+    let Some(text) = table.text("now") else {
+        return beginning;
+    };
+    seconds(&text.value)
+        .map(|seconds| UNIX_EPOCH + Duration::from_secs(seconds))
+        .or_else(|| {
+            reading.invalid(
+                text.at,
+                "not a date after 1970, in UTC",
+                "write `\"2026-01-01T00:00:00Z\"`",
+            )
+        })
+        .unwrap_or(beginning)
+}
+
+/// Seconds from 1970 to a date as RFC 3339 writes it, in UTC and without fractions.
+fn seconds(text: &str) -> Option<u64> {
+    let (date, time) = text.strip_suffix('Z')?.split_once('T')?;
+    let numbers = |text: &str, by: char, widths: [usize; 3]| -> Option<[u64; 3]> {
+        let parts: Vec<_> = text.split(by).collect();
+        let parts: [&str; 3] = parts.try_into().ok()?;
+        let mut numbers = [0; 3];
+        for ((number, part), width) in numbers.iter_mut().zip(parts).zip(widths) {
+            let digits = part.len() == width && part.bytes().all(|byte| byte.is_ascii_digit());
+            *number = digits.then(|| part.parse().ok())??;
+        }
+        Some(numbers)
+    };
+    let [year, month, day] = numbers(date, '-', [4, 2, 2])?;
+    let [hour, minute, second] = numbers(time, ':', [2, 2, 2])?;
+    let leap = |year: u64| year.is_multiple_of(4) && !year.is_multiple_of(100) || year.is_multiple_of(400);
+    let days = |year: u64, month: u64| match month {
+        2 if leap(year) => 29,
+        2 => 28,
+        4 | 6 | 9 | 11 => 30,
+        _ => 31,
+    };
+    let real = year >= 1970
+        && (1..=12).contains(&month)
+        && (1..=days(year, month)).contains(&day)
+        && hour < 24
+        && minute < 60
+        && second < 60;
+    if !real {
+        return None;
+    }
+    let years: u64 = (1970..year).map(|year| if leap(year) { 366 } else { 365 }).sum();
+    let months: u64 = (1..month).map(|month| days(year, month)).sum();
+    let day = years + months + day - 1;
+    Some(((day * 24 + hour) * 60 + minute) * 60 + second)
+}
 
 pub(super) fn step(table: &mut Section, reading: &mut Reading<'_>) -> Step {
     Step {
@@ -282,6 +341,30 @@ fn json(value: &tree::Value) -> Value {
         tree::Value::Table(entries) => {
             let entry = |(key, node): &(tree::Key, tree::Node)| (key.name.clone(), json(&node.value));
             Value::Object(entries.iter().map(entry).collect())
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dates_are_seconds_since_1970() {
+        for (text, expected) in [
+            ("1970-01-01T00:00:00Z", Some(0)),
+            ("2026-01-01T00:00:00Z", Some(BEGINNING.as_secs())),
+            ("2000-02-29T12:34:56Z", Some(951_827_696)),
+            ("2100-03-01T00:00:00Z", Some(4_107_542_400)),
+            ("2026-02-29T00:00:00Z", None),
+            ("2026-13-01T00:00:00Z", None),
+            ("2026-01-01T24:00:00Z", None),
+            ("2026-01-01T00:00:00", None),
+            ("2026-1-01T00:00:00Z", None),
+            ("1969-12-31T23:59:59Z", None),
+            ("+026-01-01T00:00:00Z", None),
+        ] {
+            assert_eq!(seconds(text), expected, "{text}");
         }
     }
 }

@@ -51,6 +51,7 @@ fn the_world_is_a_gateways_and_all_of_it_is_granted() {
         "http = [{ upstream = \"canary\", status = 204 }]\n",
     ))
     .unwrap();
+    assert!(!cases.granted);
     let grants = &cases.plugin.grants;
     assert_eq!(grants.budgets, ["login"]);
     assert_eq!(grants.stores, ["seen"]);

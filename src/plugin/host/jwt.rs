@@ -15,7 +15,7 @@ impl Host for Guest {
         let Some(verifier) = self.verifier(&verifier) else {
             return Ok(Err(JwtError::NoSuchVerifier));
         };
-        let verified = verifier.verify(&token);
+        let verified = verifier.verify_at(&token, self.binding.powers.date.now());
         Ok(verified.map(|it| self.remember(&it)).map_err(JwtError::from))
     }
 
@@ -23,11 +23,12 @@ impl Host for Guest {
         let Some(verifier) = self.verifier(&verifier) else {
             return Ok(Err(JwtError::NoSuchVerifier));
         };
+        let now = self.binding.powers.date.now();
         let Some(scene) = self.scene.as_deref_mut() else {
             return Ok(Err(JwtError::Missing));
         };
         let lines = scene.fields().of("authorization").map(HeaderValue::as_bytes);
-        let verified = jwt::bearer(lines).and_then(|token| verifier.verify(token));
+        let verified = jwt::bearer(lines).and_then(|token| verifier.verify_at(token, now));
         Ok(verified
             .map(|verified| scene.set_verified(verified))
             .map_err(JwtError::from))
