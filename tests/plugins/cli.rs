@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-use crate::support::binary::gatewit;
+use crate::support::binary::{HEAD, Running, ask, gatewit, origin};
 
 const FIXTURE: &str = env!("GATEWIT_FIXTURE");
 
@@ -94,6 +94,21 @@ fn a_new_plugin_builds_loads_and_does_what_its_cases_say() {
         err.contains("\"word\" is missing") && err.contains("did you mean \"word\"?"),
         "{err}"
     );
+    assert_serves_on_a_route(&folder.join(component));
+}
+
+/// The configuration that the README of a new plugin shows, on free ports.
+fn assert_serves_on_a_route(component: &Path) {
+    let gateway = Running::with(&format!(
+        "{HEAD}[plugin.say-hello]\nfile = {component:?}\n\
+         [[route]]\nplugins = [{{ use = \"say-hello\", word = \"sesame\" }}]\nto = \"{}\"\n",
+        origin()
+    ));
+    let (status, _, body) = ask(gateway.listener, "GET", "/cave", &["X-Word: wheat"]);
+    assert_eq!((status, body.as_str()), (403, "Say the word.\n"));
+    let (status, head, _) = ask(gateway.listener, "GET", "/cave", &["X-Word: sesame"]);
+    assert_eq!(status, 200);
+    assert!(head.contains("x-greeting: hello"), "{head}");
 }
 
 trait Pair {

@@ -10,7 +10,7 @@ use tokio::runtime::Handle;
 use tokio::time::sleep;
 
 use crate::config::cases::{Answer, Case, Cases};
-use crate::config::{Config, Host, Place, VerifierKeys};
+use crate::config::{Config, Host, Place};
 use crate::jwt::Verifiers;
 use crate::plugin::calls::{Call, CallError, Calls, calls};
 use crate::plugin::{Bound, Generation, Instances, Powers, schema};
@@ -128,19 +128,9 @@ fn powers(cases: &Cases) -> Result<Arc<Powers>, Vec<Refused>> {
     Ok(powers)
 }
 
+/// Keys of a URL are never there.
 fn verifiers(config: &Config, upstreams: &upstream::Set) -> Result<Arc<Verifiers>, Vec<Refused>> {
-    let fetched = config.verifiers.iter();
-    let fetched = fetched.filter(|verifier| matches!(verifier.keys, VerifierKeys::Url { .. }));
-    let fetched = fetched.map(|verifier| Refused {
-        place: verifier.place.clone(),
-        message: "keys are not fetched here: name a file in `jwks`, or say `pem_file` or `secret`".to_owned(),
-    });
-    let fetched: Vec<_> = fetched.collect();
-    if !fetched.is_empty() {
-        return Err(fetched);
-    }
-    let (verifiers, problems) =
-        Verifiers::build(&config.verifiers, None, upstreams.tls(), Some(&Handle::current()));
+    let (verifiers, problems) = Verifiers::build(&config.verifiers, None, upstreams.tls(), None);
     if problems.is_empty() {
         return Ok(verifiers);
     }
