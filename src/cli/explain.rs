@@ -247,6 +247,7 @@ mod tests {
         host = "*.example.com"
         path = "/orders"
         to = "wild:3"
+        plugins = ["request-id", { use = "headers", response = { remove = ["server"] } }]
     "#;
 
     fn explained(arguments: &[&str]) -> Result<(String, Exit), String> {
@@ -273,6 +274,14 @@ mod tests {
             assert!(text.contains(wanted), "{text}");
         }
         assert_eq!(text.lines().count(), 5 + 2 + 2, "{text}");
+    }
+
+    #[test]
+    fn the_chain_stands_there_in_its_order() {
+        let (text, _) = explained(&["GET", "x.example.com/orders"]).unwrap();
+        assert!(text.contains("plugins   request-id, headers\n"), "{text}");
+        let (text, _) = explained(&["GET", "/"]).unwrap();
+        assert!(!text.contains("plugins"), "{text}");
     }
 
     #[test]

@@ -273,6 +273,15 @@ mod tests {
     }
 
     #[test]
+    fn the_plugins_of_a_route_have_a_column_when_there_are_any() {
+        let rows = table_of("[[route]]\nto = \"app:1\"\nplugins = [\"request-id\", \"headers\"]");
+        assert!(human(&rows).contains("PLUGINS"));
+        let parsed: serde_json::Value = serde_json::from_str(&json(&rows)).unwrap();
+        assert_eq!(parsed[0]["plugins"], serde_json::json!(["request-id", "headers"]));
+        assert!(!human(&table_of(crate::config::DEFAULT)).contains("PLUGINS"));
+    }
+
+    #[test]
     fn columns_are_aligned_and_empty_ones_left_out() {
         let lines = || {
             vec![

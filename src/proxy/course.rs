@@ -13,9 +13,9 @@ use crate::upstream::{Pick, Upstream};
 
 /// Where a request goes.
 pub(super) struct Course {
-    /// The route's own upstream; `None` on a route that does not forward.
+    /// The route's own upstream, once a plugin has decided on another one.
     own: Option<Arc<Upstream>>,
-    /// The upstream that it goes to.
+    /// The upstream that it goes to; `None` on a route that does not forward.
     pub(super) upstream: Option<Arc<Upstream>>,
     /// In place of the upstream's policy.
     pub(super) pick: Option<Pick>,
@@ -28,10 +28,9 @@ pub(super) struct Course {
 impl Course {
     /// What the route says; of several upstreams the one that is drawn by weight.
     pub(super) fn of(snapshot: &Snapshot, found: &Match<'_>) -> Self {
-        let own = snapshot.choose(found.index);
         Self {
-            own: own.cloned(),
-            upstream: own.cloned(),
+            own: None,
+            upstream: snapshot.choose(found.index).cloned(),
             pick: None,
             timeout: found.route.timeout,
             retries: found.route.retries,
@@ -55,20 +54,22 @@ impl Course {
         snapshot: &Snapshot,
         route: &Route,
     ) -> Result<(), String> {
-        let own = self.own.as_ref().ok_or("the route does not forward")?;
+        let own = self.own.as_ref().or(self.upstream.as_ref());
+        let own = Arc::clone(own.ok_or("the route does not forward")?);
         let upstream = match &routing.upstream {
             Some(name) => {
                 let found = snapshot.upstreams.find(name);
-                found.ok_or_else(|| format!("there is no upstream {name:?}"))?
+                Arc::clone(found.ok_or_else(|| format!("there is no upstream {name:?}"))?)
             }
-            None => own,
+            None => Arc::clone(&own),
         };
         self.pick = match &routing.pick {
             plugin::Pick::Policy => None,
             plugin::Pick::Key(key) => Some(Pick::Hash(xxh3_64(key))),
             plugin::Pick::Endpoint(address) => Some(Pick::Endpoint(*address)),
         };
-        self.upstream = Some(Arc::clone(upstream));
+        self.upstream = Some(upstream);
+        self.own = Some(own);
         self.timeout = routing.timeout.unwrap_or(route.timeout);
         self.retries = routing.retries.map_or(route.retries, u32::from);
         Ok(())

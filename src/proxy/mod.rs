@@ -166,13 +166,13 @@ impl Proxy {
         exchange: &mut Exchange,
         told: &mut Told,
         found: &Match<'_>,
-        course: Course,
+        mut course: Course,
     ) -> Result<Reply, Error> {
         let forward = match &found.route.action {
             Action::Redirect(redirect) => return redirect::answer(redirect, exchange, &found.captures),
             Action::Forward(forward) => forward,
         };
-        let upstream = course.upstream.clone().ok_or(Error::NoRoute)?;
+        let upstream = course.upstream.take().ok_or(Error::NoRoute)?;
         exchange.upstream = Some(Arc::clone(&upstream));
         let (mut outbound, back) =
             outbound::build(exchange, told, found, forward, &course, upstream.config())?;
@@ -238,7 +238,7 @@ impl Handler for Proxy {
             Ok(reply) => reply,
             Err(error) => Reply::Own(answered(&mut exchange, &error, accept.as_ref())),
         };
-        if exchange.visit.is_some() {
+        if chain::comes_back(&exchange) {
             reply = Box::pin(chain::up(&self.0, &mut exchange, reply, accept.as_ref())).await;
         }
         self.reply(exchange, reply)

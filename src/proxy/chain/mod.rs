@@ -28,7 +28,7 @@ use call::Judged;
 
 pub(super) use down::down;
 pub(super) use summary::Summaries;
-pub(super) use up::up;
+pub(super) use up::{comes_back, up};
 
 mod bodies;
 mod call;

@@ -24,6 +24,21 @@ use crate::telemetry::Flag;
 /// What is wrong for a replaced body, beside [`OF_BODY`]: it says which body it was, or which part of it.
 const OF_RESPONSE_BODY: &[&str] = &["accept-ranges", "etag", "last-modified"];
 
+/// Whether there is something to do on the way up: hooks, times to tell, or a response to another method than the
+/// client's.
+pub(in crate::proxy) fn comes_back(exchange: &Exchange) -> bool {
+    let (Some(route), Some(visit)) = (exchange.route, &exchange.visit) else {
+        return false;
+    };
+    let hooks = exchange.snapshot.plugins.chain(route).hooks;
+    let sent = visit.scene.as_ref().map(|scene| &scene.head.method);
+    hooks.response
+        || hooks.response_body
+        || hooks.chunk
+        || exchange.snapshot.config.server_timing
+        || sent.is_some_and(|sent| *sent != exchange.method)
+}
+
 /// Shows a response to the plugins that its request has passed, the last one first.
 pub(in crate::proxy) async fn up(
     shared: &Rc<Shared>,

@@ -1,11 +1,12 @@
 //! Bodies: whole, and piece by piece.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, mpsc};
+use std::time::Duration;
 
 use super::{chained, fixture, gateway, headers};
 use crate::support::origin::{answering, named, origin};
-use crate::support::{Broken, Gateway, Origin, eventually};
+use crate::support::{Broken, Gateway, LIMIT, Origin, eventually};
 
 /// A gateway with one route.
 fn before(origin: &Origin, plugins: &str) -> Gateway {
@@ -393,4 +394,23 @@ fn bodies_flow_by_plugins_that_only_look_at_heads_in_both_directions_at_once() {
         client.send("1\r\nx\r\n");
         assert_eq!(client.exactly(6).unwrap(), b"1\r\nx\r\n");
     }
+}
+
+#[test]
+fn a_slow_reader_slows_the_other_side_and_not_the_memory_of_the_gateway() {
+    const MUCH: usize = 64 << 20;
+    let (taken, took) = mpsc::channel();
+    let taken = Mutex::new(taken);
+    let origin = origin(move |visit| {
+        visit.read();
+        visit.send(format!("HTTP/1.1 200 OK\r\nContent-Length: {MUCH}\r\n\r\n"));
+        let sent = visit.send_until_stuck(&vec![b'x'; MUCH], Duration::from_millis(500));
+        taken.lock().unwrap().send(sent).unwrap();
+        visit.close();
+    });
+    let gateway = before(&origin, "[{ use = \"p\", chunk = \"upper\" }]");
+    let mut client = gateway.connect();
+    client.send("GET / HTTP/1.1\r\nHost: test\r\n\r\n");
+    let sent = took.recv_timeout(LIMIT).unwrap();
+    assert!(sent < MUCH / 2, "{sent}");
 }

@@ -177,3 +177,91 @@ fn an_outcome_that_cannot_be_is_a_failure() {
         }
     }
 }
+
+#[test]
+fn a_plugin_that_could_not_be_loaded_fails_the_routes_that_use_it_and_no_others() {
+    let origin = named("hi");
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("broken.wasm");
+    std::fs::write(&file, "not a component").unwrap();
+    let used = |failure| format!("[{{ use = \"broken\"{failure} }}]");
+    let gateway = gateway()
+        .toml(format!("[plugin.broken]\nfile = {file:?}"))
+        .toml(chained("/closed", &origin, &used("")))
+        .toml(chained("/status", &origin, &used(", failure = { load = 451 }")))
+        .toml(chained("/open", &origin, &used(", failure = \"open\"")))
+        .toml(chained("/none", &origin, "[]"))
+        .start();
+    let mut client = gateway.connect();
+    for (path, status) in [("/closed", 503), ("/status", 451), ("/open", 200), ("/none", 200)] {
+        assert_eq!(client.get(path).status, status, "{path}");
+    }
+    let lines = gateway.log(4);
+    assert_eq!(lines[0]["plugins"][0]["outcome"], "load");
+    assert_eq!(lines[2]["plugins"][0]["skipped"], true);
+}
+
+#[test]
+fn who_comes_when_every_instance_is_busy_is_told_to_come_again_or_passes() {
+    let origin = named("hi");
+    let used = |failure| {
+        format!("[{{ use = \"p\", request = \"sleep:1500\", limits = {{ instances = 1 }}{failure} }}]")
+    };
+    let gateway = gateway()
+        .toml(fixture("p"))
+        .toml(chained("/closed", &origin, &used("")))
+        .toml(chained(
+            "/open",
+            &origin,
+            &used(", failure = { busy = \"open\" }"),
+        ))
+        .start();
+    for (path, refused) in [("/closed", 3), ("/open", 0)] {
+        let mut clients = [(); 4].map(|()| gateway.connect());
+        for client in &mut clients {
+            client.send(format!("GET {path} HTTP/1.1\r\nHost: test\r\n\r\n"));
+        }
+        let responses = clients.map(|mut client| client.response());
+        let busy: Vec<_> = responses
+            .iter()
+            .filter(|response| response.status == 503)
+            .collect();
+        assert_eq!(busy.len(), refused, "{path}: {responses:?}");
+        for response in busy {
+            assert_eq!(response.field("retry-after").unwrap(), "1");
+        }
+    }
+}
+
+#[test]
+fn a_plugin_that_keeps_failing_is_not_asked_and_means_what_its_failures_meant() {
+    let origin = named("hi");
+    let gateway = gateway()
+        .toml(fixture("p"))
+        .toml(chained("/trap", &origin, "[{ use = \"p\", request = \"trap\" }]"))
+        .toml(chained(
+            "/open",
+            &origin,
+            "[{ use = \"p\", request = \"trap + next\", failure = \"open\" }]",
+        ))
+        .start();
+    let mut client = gateway.connect();
+    for _ in 0..8 {
+        assert_eq!(client.get("/trap").status, 500);
+    }
+    for _ in 0..8 {
+        assert_eq!(client.get("/open").text(), "hi");
+    }
+    let outcomes: Vec<_> = gateway
+        .log(16)
+        .iter()
+        .map(|line| line["plugins"][0]["outcome"].as_str().unwrap().to_owned())
+        .collect();
+    for half in [&outcomes[..8], &outcomes[8..]] {
+        assert_eq!(
+            (half[0].as_str(), half[7].as_str()),
+            ("trap", "quarantined"),
+            "{half:?}"
+        );
+    }
+}
