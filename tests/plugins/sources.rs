@@ -162,3 +162,26 @@ fn the_plugins_of_a_running_gateway_are_listed() {
     let (_, out, _) = said(&["plugin", "list", "--admin", &none.admin.to_string()]);
     assert_eq!(out, "no plugins\n");
 }
+
+/// The engine reserves room for instances, threads tick for it: nothing of that is there before the first plugin.
+#[test]
+fn a_gateway_without_plugins_pays_nothing_for_them() {
+    let gateway = Running::with(&forward_to(named("origin").address()));
+    let threads = fs::read_dir(format!("/proc/{}/task", gateway.process())).unwrap();
+    let names = threads.map(|thread| fs::read_to_string(thread.unwrap().path().join("comm")).unwrap());
+    let names: Vec<_> = names.collect();
+    assert!(names.iter().any(|name| name.starts_with("worker")), "{names:?}");
+    assert!(
+        !names
+            .iter()
+            .any(|name| name.starts_with("plugin") || name.starts_with("ticker")),
+        "{names:?}"
+    );
+    let status = fs::read_to_string(format!("/proc/{}/status", gateway.process())).unwrap();
+    let size = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmSize:"))
+        .unwrap();
+    let size: u64 = size.trim().trim_end_matches(" kB").parse().unwrap();
+    assert!(size < 8 << 20, "{size} KiB of address space");
+}

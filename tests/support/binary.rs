@@ -70,6 +70,9 @@ impl Running {
     fn start(folder: tempfile::TempDir, arguments: &[&str]) -> Self {
         let mut child = gatewit(arguments)
             .current_dir(folder.path())
+            // What one test has a plugin run is no other test's business.
+            .env_remove("STATE_DIRECTORY")
+            .env("XDG_STATE_HOME", folder.path())
             .stdout(fs::File::create(folder.path().join("stdout")).unwrap())
             .stderr(Stdio::piped())
             .spawn()

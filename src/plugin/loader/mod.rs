@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::io;
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
@@ -30,6 +31,8 @@ pub struct Loader {
     custom: Custom,
     engine: Mutex<Option<Arc<Engine>>>,
     ledgers: Mutex<BTreeMap<String, Ledger>>,
+    /// That the state folder refuses has been said.
+    warned: AtomicBool,
 }
 
 /// What is known of one plugin beside what runs.
@@ -150,6 +153,7 @@ impl Loader {
             store: state.map(|folder| Arc::new(Store::new(folder))),
             engine: Mutex::default(),
             ledgers: Mutex::default(),
+            warned: AtomicBool::new(false),
         }
     }
 
@@ -217,7 +221,7 @@ impl Loader {
                     if arrival.wanted.is_some_and(|wanted| wanted.by == By::Put) {
                         return Err(error);
                     }
-                    tracing::warn!(plugin, %error, "what was loaded cannot be kept for the next start");
+                    self.warn_once(&error);
                     history.keep_component(arrival.digest, component.clone());
                 }
             }
@@ -271,6 +275,15 @@ impl Loader {
             store.write_manifest(&plugin, &manifest, &keep)
         });
         written.await.unwrap_or_else(|panic| Err(io::Error::other(panic)))
+    }
+
+    /// It is the same for every plugin, and for every load.
+    fn warn_once(&self, error: &io::Error) {
+        if !self.warned.swap(true, Ordering::Relaxed) {
+            let folder = self.store.as_ref().map(|store| store.folder().display());
+            tracing::warn!(folder = folder.map(tracing::field::display), %error,
+                "plugins can not be kept in the state folder: going back ends with this process");
+        }
     }
 
     /// What an earlier process knew of a plugin.
