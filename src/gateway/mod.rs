@@ -174,7 +174,7 @@ async fn first_snapshot(config: Config, loader: &Loader) -> Snapshot {
     if !loading.problems.is_empty() {
         let problems = loading.diagnostics(&config);
         tracing::error!(%problems, "routes whose plugins can not be loaded answer with an error");
-        loader.note_failures(&loading.problems);
+        loader.note_failures(loading.failures());
     }
     if let Err(error) = loader.commit(&loading).await {
         tracing::warn!(%error, "what was loaded can not be kept for the next start");

@@ -346,7 +346,7 @@ impl<R: Rim> Reloader<R> {
         old: &Arc<Snapshot>,
         config: Arc<Config>,
         order: Option<&plugin::Order>,
-        warnings: Diagnostics,
+        mut warnings: Diagnostics,
     ) -> std::result::Result<Result, Diagnostics> {
         let control = tokio::runtime::Handle::current();
         let same = Arc::ptr_eq(&config, &old.config);
@@ -354,13 +354,18 @@ impl<R: Rim> Reloader<R> {
         let (snapshot, loading) =
             Snapshot::build(Arc::clone(&config), Some(old), &self.loader, order, &control).await;
         // What was broken and still is stands in nobody's way, but is not passed over in silence either.
-        let new = |problem: &&plugin::Problem| !old.plugins.problems().any(|known| known.is_same(problem));
-        let worse = loading.problems.iter().any(|problem| new(&problem));
-        if worse || (same && loading.changes.is_empty() && !loading.problems.is_empty()) {
-            self.loader.note_failures(&loading.problems);
+        let known = |problem: &plugin::Problem| old.plugins.problems().any(|known| known.is_same(problem));
+        let worse = !loading.problems.iter().all(known);
+        let healed = old.plugins.problems().count() > loading.problems.len();
+        let idle = same && !healed && loading.changes.is_empty();
+        let failed = loading.failures().next().is_some();
+        if failed {
+            self.loader.note_failures(loading.failures());
+        }
+        if worse || (idle && failed) {
             return Err(loading.diagnostics(&config));
         }
-        if same && loading.changes.is_empty() {
+        if idle {
             // It may have become wanted, or no longer be.
             let _ = self.loader.commit(&loading).await;
             return Ok(Result::Unchanged { hash });
@@ -387,6 +392,11 @@ impl<R: Rim> Reloader<R> {
         }
         for warning in &warnings {
             warn!(message = warning.message, "configuration warning");
+        }
+        if failed {
+            let problems = loading.diagnostics(&config);
+            error!(%problems, "what could not be loaded changes nothing");
+            warnings.extend(problems);
         }
         Ok(Result::Applied {
             hash,

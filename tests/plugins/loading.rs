@@ -340,3 +340,50 @@ fn ticks_come_from_one_instance_however_many_workers_there_are() {
     assert_eq!(mine(&gateway)["instances"], 1);
     assert_eq!(mine(&gateway)["uses"][0]["hooks"]["tick"]["failed"], 0);
 }
+
+#[test]
+fn a_file_that_is_no_good_holds_up_nothing_else() {
+    let (file, other, origin) = (
+        InFile::new(&version(1)),
+        InFile::new(&version(1)),
+        named("origin"),
+    );
+    let second = table(&other.path()).replace("plugin.mine", "plugin.other");
+    let second = second.split("[budget").next().unwrap();
+    let with = |say: &str| {
+        let toml = told(
+            &file,
+            &origin,
+            &format!(", request = \"respond:200\", say = \"{say}\""),
+        );
+        format!(
+            "{toml}[[route]]\npath = \"/other\"\nto = \"{}\"\nplugins = [\"other\"]\n{second}",
+            origin.address()
+        )
+    };
+    let gateway = start(&with("one"));
+    fs::write(file.path(), b"rubbish").unwrap();
+    let path = "/api/v1/plugins/other";
+    let (status, answer) = api(gateway.admin(), "PUT", path, &version(2));
+    assert_eq!((status, &answer["result"]), (200, &json!("applied")), "{answer}");
+    let outcome = json!(*gateway.reload(&with("two")));
+    assert_eq!(outcome["result"], "applied", "{outcome}");
+    let warned = outcome["warnings"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .any(|it| it["code"] == "plugin");
+    assert!(warned, "{outcome}");
+    assert_runs(&gateway, 1, &version(1));
+    assert_eq!(
+        gateway.connect().get("/").text(),
+        "two",
+        "the old code with the new configuration"
+    );
+    // A configuration that needs something else of the file is refused with it.
+    let next = file.path().with_file_name("next.wasm");
+    fs::write(&next, b"rubbish").unwrap();
+    let moved = with("three").replace(file.path().to_str().unwrap(), next.to_str().unwrap());
+    assert_eq!(json!(*gateway.reload(&moved))["result"], "rejected");
+    assert_eq!(gateway.connect().get("/").text(), "two");
+}

@@ -82,8 +82,10 @@ pub enum Wish {
 pub struct Loading {
     /// Generations that go live with it.
     pub changes: Vec<Change>,
-    /// Why some cannot.
+    /// Why some plugins, or uses of them, cannot run.
     pub problems: Vec<Problem>,
+    /// Why what the source of a plugin holds now takes nobody's place.
+    pub held_back: Vec<Problem>,
     arrivals: Vec<(String, Arrival, Bytes)>,
 }
 
@@ -108,10 +110,15 @@ pub struct Change {
 }
 
 impl Loading {
+    /// Everything that failed, with or without consequences.
+    pub fn failures(&self) -> impl Iterator<Item = &Problem> {
+        self.problems.iter().chain(&self.held_back)
+    }
+
     /// What is wrong, at the places of this configuration.
     pub fn diagnostics(&self, config: &Config) -> Diagnostics {
         let mut all = Diagnostics::default();
-        for problem in &self.problems {
+        for problem in self.failures() {
             let Problem {
                 place, message, help, ..
             } = problem;
@@ -189,6 +196,11 @@ impl Loader {
                 .filter(|order| order.plugin == plugin.name)
                 .map(|order| &order.wish);
             let before = previous.and_then(|set| set.find(&plugin.name));
+            if let (Some(before), Some(_), None) = (before, order, wish) {
+                // Only one is asked for: whatever the others' sources hold by now.
+                members.push(Arc::clone(before));
+                continue;
+            }
             let one = One {
                 loader: self,
                 tls,
@@ -239,7 +251,7 @@ impl Loader {
     }
 
     /// Remembers why a load was given up, or left something broken.
-    pub fn note_failures(&self, problems: &[Problem]) {
+    pub fn note_failures<'p>(&self, problems: impl Iterator<Item = &'p Problem>) {
         let mut failures: BTreeMap<&str, Vec<String>> = BTreeMap::new();
         for problem in problems {
             failures

@@ -25,34 +25,68 @@ pub(super) struct One<'l> {
     pub(super) again: bool,
 }
 
+/// A configuration of the plugin, with the names of the routes that use it.
+type Used = (Arc<config::Use>, Vec<String>);
+
 impl One<'_> {
     pub(super) async fn load(&self, config: &Config, wish: Option<&Wish>, loading: &mut Loading) -> Member {
         let uses = uses(config, &self.plugin.name);
-        let mut member = Member {
-            plugin: Arc::clone(self.plugin),
-            generation: None,
-            uses: Vec::with_capacity(uses.len()),
-            problems: Vec::new(),
+        let mut new = Loading::default();
+        let member = match self.generation(wish, &mut new).await {
+            Ok(generation) => self.bound(&generation, &uses).await,
+            Err(problems) => self.broken(problems, &uses),
         };
-        match self.generation(wish, loading).await {
-            Err(problems) => {
-                let why: Arc<str> = problems.first().map_or("", |problem| &problem.message).into();
-                member.problems = problems;
-                member.uses.extend(uses.into_iter().map(|(used, routes)| {
-                    let why = Arc::clone(&why);
-                    (Link::Broken { used, why }, routes)
-                }));
-            }
-            Ok(generation) => {
-                for (used, routes) in uses {
-                    let link = self.bind(&generation, used, &mut member.problems).await;
-                    member.uses.push((link, routes));
-                }
-                member.generation = Some(generation);
-            }
+        if !member.problems.is_empty()
+            && wish.is_none()
+            && let Some(stayed) = self.stay(&uses).await
+        {
+            loading.held_back.extend(member.problems);
+            return stayed;
         }
+        loading.changes.extend(new.changes);
+        loading.arrivals.extend(new.arrivals);
         loading.problems.extend(member.problems.iter().cloned());
         member
+    }
+
+    /// The generation that runs, when the one that its source holds now is no good: nothing else has to wait for it.
+    async fn stay(&self, uses: &[Used]) -> Option<Member> {
+        let before = self.before.filter(|before| {
+            before.problems.is_empty()
+                && before.is_loaded_as(self.plugin)
+                && before.plugin.source == self.plugin.source
+        })?;
+        let member = self.bound(before.generation.as_ref()?, uses).await;
+        member.problems.is_empty().then_some(member)
+    }
+
+    async fn bound(&self, generation: &Arc<Generation>, uses: &[Used]) -> Member {
+        let mut problems = Vec::new();
+        let mut links = Vec::with_capacity(uses.len());
+        for (used, routes) in uses {
+            let link = self.bind(generation, Arc::clone(used), &mut problems).await;
+            links.push((link, routes.clone()));
+        }
+        Member {
+            plugin: Arc::clone(self.plugin),
+            generation: Some(Arc::clone(generation)),
+            uses: links,
+            problems,
+        }
+    }
+
+    fn broken(&self, problems: Vec<Problem>, uses: &[Used]) -> Member {
+        let why: Arc<str> = problems.first().map_or("", |problem| &problem.message).into();
+        let broken = uses.iter().map(|(used, routes)| {
+            let (used, why) = (Arc::clone(used), Arc::clone(&why));
+            (Link::Broken { used, why }, routes.clone())
+        });
+        Member {
+            plugin: Arc::clone(self.plugin),
+            generation: None,
+            uses: broken.collect(),
+            problems,
+        }
     }
 
     async fn generation(
@@ -249,9 +283,9 @@ impl Candidate {
     }
 }
 
-/// The different uses of a plugin, with the names of their routes.
-fn uses(config: &Config, plugin: &str) -> Vec<(Arc<config::Use>, Vec<String>)> {
-    let mut uses: Vec<(Arc<config::Use>, Vec<String>)> = Vec::new();
+/// The different uses of a plugin.
+fn uses(config: &Config, plugin: &str) -> Vec<Used> {
+    let mut uses: Vec<Used> = Vec::new();
     for route in &config.routes {
         for used in route.chain.iter().filter(|used| used.plugin == plugin) {
             match uses.iter_mut().find(|(known, _)| **known == **used) {
