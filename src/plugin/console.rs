@@ -39,9 +39,10 @@ impl Console {
     /// Takes what was written since the last time, one piece per line that is not blank, and the number of bytes that
     /// were not kept.
     pub(super) fn drain(&self) -> Option<(Vec<String>, u64)> {
-        if !self.0.any.swap(false, Relaxed) {
+        if !self.0.any.load(Relaxed) {
             return None;
         }
+        self.0.any.store(false, Relaxed);
         let Written { bytes, lost } = std::mem::take(&mut *self.lock());
         let lines = bytes.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii_end);
         let lines = lines.filter(|line| !line.is_empty());

@@ -14,8 +14,8 @@ use super::cache::Cache;
 use super::guest::Guest;
 use super::link;
 
-/// One tick of the clock.
-pub(super) const TICK: Duration = Duration::from_millis(1);
+/// One tick of the clock. CPU time is counted in it.
+const TICK: Duration = Duration::from_millis(1);
 
 /// Instances that there is room for in the pool, and what is tried when there is less address space: 4 GiB each, of
 /// which only what is used is memory.

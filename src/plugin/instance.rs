@@ -13,7 +13,6 @@ use wasmtime::{PoolConcurrencyLimitError, Store, Trap, UpdateDeadline, WasmBackt
 use wasmtime_wasi::I32Exit;
 
 use super::bindings::exports::gatewit::plugin::lifecycle;
-use super::engine::TICK;
 use super::failure::Cause;
 use super::generation::Code;
 use super::guest::{Binding, Guest, Meter};
@@ -82,10 +81,9 @@ impl Budget {
     }
 
     fn ticks(self) -> u64 {
-        // The first tick comes early.
-        u64::try_from(self.cpu.div_duration_f64(TICK).ceil() as u128)
-            .unwrap_or(u64::MAX)
-            .saturating_add(1)
+        // The first one comes early.
+        let whole = self.cpu.as_secs().saturating_mul(1_000);
+        whole.saturating_add(u64::from(self.cpu.subsec_nanos().div_ceil(1_000_000)) + 1)
     }
 }
 

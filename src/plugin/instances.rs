@@ -41,6 +41,23 @@ struct Lent<'l> {
     over: bool,
 }
 
+/// When a call began.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Began {
+    /// The exchange has waited since then.
+    call: Instant,
+    /// The hook runs since then. Before that an instance was made, which has a bound of its own.
+    hook: Instant,
+}
+
+impl Began {
+    /// With an instance that was there.
+    pub(super) fn now() -> Self {
+        let now = Instant::now();
+        Self { call: now, hook: now }
+    }
+}
+
 impl Instances {
     /// None yet. HTTP calls of plugins are given to `caller`.
     pub fn new(caller: Caller) -> Self {
@@ -221,10 +238,10 @@ impl Instances {
         &self,
         bound: &Arc<Bound>,
         scene: &mut Option<Box<Scene>>,
-    ) -> Result<(Box<Instance>, Busy, Instant), Cause> {
+    ) -> Result<(Box<Instance>, Busy, Began), Cause> {
         self.took.set(Duration::ZERO);
         bound.quarantine.admit(route(scene)).map_err(Cause::Quarantined)?;
-        let began = Instant::now();
+        let mut began = Began::now();
         let mut lent = Lent {
             bound,
             scene,
@@ -241,6 +258,7 @@ impl Instances {
                 if let Ok(instance) = &mut made {
                     instance.guest().caller.clone_from(&self.caller);
                 }
+                began.hook = Instant::now();
                 made
             }
         };
@@ -253,7 +271,7 @@ impl Instances {
                 Cause::Internal(format!("a configuration that it had accepted was refused: {why}"))
             }
         };
-        self.took.set(began.elapsed());
+        self.took.set(began.call.elapsed());
         bound.quarantine.report(route(lent.scene), Some(&cause));
         Err(cause)
     }
@@ -263,7 +281,7 @@ impl Instances {
         &self,
         bound: &Arc<Bound>,
         instance: Box<Instance>,
-        (hook, phase, began): (Hook, Phase, Instant),
+        (hook, phase, began): (Hook, Phase, Began),
         scene: &mut Option<Box<Scene>>,
         call: impl AsyncFnOnce(&mut Store<Guest>, &Functions) -> Said<T>,
         check: impl FnOnce(T, Option<&Scene>) -> Result<R, Cause>,
@@ -274,14 +292,14 @@ impl Instances {
             instance: Some(instance),
             over: false,
         };
-        let said = lent.run(phase, began, call).await;
+        let said = lent.run(phase, began.hook, call).await;
         let (instance, said) = match said {
             Ok(said) => (lent.instance.take(), said.map_err(Cause::from)),
             Err(cause) => (None, Err(cause)),
         };
         let result = said.and_then(|said| check(said, lent.scene.as_deref()));
         lent.end(&result);
-        let took = began.elapsed();
+        let took = began.call.elapsed();
         self.took.set(took);
         self.pools.count(bound, hook, took, result.is_err());
         (result, instance)
@@ -300,7 +318,7 @@ impl Instances {
             }
             Ok(Ok(()))
         };
-        let began = (Hook::Chunk, Phase::Chunk, Instant::now());
+        let began = (Hook::Chunk, Phase::Chunk, Began::now());
         let (_, instance) = self.run(&bound, instance, began, &mut None, call, accept).await;
         if let Some(instance) = instance {
             self.pools.put(&bound, instance);

@@ -116,10 +116,15 @@ impl Pools {
 
     /// Drops instances that nobody needs, and adds up what was counted.
     pub(super) fn sweep(&self) {
+        let mut supervised = false;
         for entry in self.pools.borrow_mut().iter_mut() {
             let Some(pool) = entry else { continue };
             match pool.bound.upgrade() {
                 Some(bound) => {
+                    if !supervised {
+                        bound.generation.engine.supervise();
+                        supervised = true;
+                    }
                     pool.tally.add_to(bound.stats());
                     pool.thin_out();
                 }

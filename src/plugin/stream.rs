@@ -1,7 +1,6 @@
 //! `chunk-hook`: one instance that sees one body, from its beginning to its end.
 
 use std::sync::Arc;
-use std::time::Instant;
 
 use bytes::Bytes;
 use wasmtime::Store;
@@ -11,7 +10,7 @@ use super::failure::Cause;
 use super::guest::Guest;
 use super::hooks::{Functions, Hook};
 use super::instance::Instance;
-use super::instances::{Instances, accept};
+use super::instances::{Began, Instances, accept};
 use super::outcome::{ChunkOutcome, Direction};
 use super::overlay::Phase;
 use super::pool::{Busy, Closing};
@@ -97,7 +96,7 @@ impl Stream {
             )),
         };
         let most = self.bound.used().bounds.response_body;
-        let began = (Hook::Chunk, Phase::Chunk, Instant::now());
+        let began = (Hook::Chunk, Phase::Chunk, Began::now());
         let check = |said, _: Option<&Scene>| ChunkOutcome::check(said, most);
         let (result, instance) = self
             .instances
