@@ -7,7 +7,7 @@ use std::net::{TcpListener, TcpStream};
 use rustix::process::Signal;
 use serde_json::Value;
 
-use crate::support::binary::{HEAD, Running, ask, eventually, forward_to, lines, origin, said};
+use crate::support::binary::{HEAD, Running, ask, eventually, forward_to, gatewit, lines, origin, said};
 
 #[test]
 fn help_tells_the_commands_and_the_exit_codes() {
@@ -267,4 +267,46 @@ fn the_demo_is_answered_by_all_three_services_and_ends_by_itself() {
         code == 1 && err.contains("192.0.2.1:1") && err.contains("--listen"),
         "{err}"
     );
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn the_demo_of_plugins_shows_what_it_says_and_leaves_nothing_behind() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = gatewit(&["demo", "--plugins", "--seconds", "0"])
+        .args(["--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0"])
+        .env("TMPDIR", folder.path())
+        .output()
+        .unwrap();
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    let (out, err) = (text(output.stdout), text(output.stderr));
+    assert_eq!((output.status.code(), err.as_str()), (Some(0), ""), "{out}");
+    for line in [
+        "    plugins = [\"jwt\", \"rate-limit\"]\n",
+        "    401  /orders                   WWW-Authenticate: Bearer\n",
+        "    200  /orders with the token    app.",
+        "    429  /orders with the token    request 4 of this minute; Retry-After: ",
+        "    200  /shop                     app.",
+        "    200  /shop with x-version: 2   app-next.1\n",
+        "was replaced 10 times while 4 connections",
+        "\n        0  lost\n",
+        "    TOKEN=ey",
+        "    curl -T ",
+    ] {
+        assert!(out.contains(line), "{line:?} is not in\n{out}");
+    }
+    assert!(!out.contains("NOT AS IT SHOULD BE"), "{out}");
+    assert_eq!(
+        fs::read_dir(folder.path()).unwrap().count(),
+        0,
+        "its folder is gone"
+    );
+    let nowhere = folder.path().join("file");
+    fs::write(&nowhere, "").unwrap();
+    let output = gatewit(&["demo", "--plugins"])
+        .env("TMPDIR", nowhere)
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(text(output.stderr).contains("TMPDIR"));
 }

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{Method, Request, StatusCode, header};
-use http_body_util::{BodyExt, Empty, Limited};
+use http::{HeaderMap, Method, Request, StatusCode, header, request};
+use http_body_util::{BodyExt, Full, Limited};
 use hyper::client::conn::http1::{self, SendRequest};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
@@ -68,6 +68,7 @@ pub(super) enum Error {
 #[derive(Debug)]
 pub(super) struct Answer {
     pub(super) status: StatusCode,
+    pub(super) headers: HeaderMap,
     pub(super) body: String,
 }
 
@@ -75,7 +76,7 @@ pub(super) struct Answer {
 #[derive(Debug)]
 pub(super) struct Connection {
     address: SocketAddr,
-    sender: SendRequest<Empty<Bytes>>,
+    sender: SendRequest<Full<Bytes>>,
     driver: JoinHandle<()>,
 }
 
@@ -192,7 +193,21 @@ impl Connection {
         token: Option<&str>,
         patience: Duration,
     ) -> Result<Answer, Error> {
-        let exchange = time::timeout(patience, self.exchange(method, path, token));
+        let mut request = Request::builder().method(method).uri(path);
+        if let Some(token) = token {
+            request = request.header(header::AUTHORIZATION, format!("Bearer {token}"));
+        }
+        self.ask(request, Bytes::new(), patience).await
+    }
+
+    /// The same for any request; `Host` is added.
+    pub(super) async fn ask(
+        &mut self,
+        request: request::Builder,
+        body: Bytes,
+        patience: Duration,
+    ) -> Result<Answer, Error> {
+        let exchange = time::timeout(patience, self.exchange(request, body));
         match exchange.await {
             Ok(Ok(answer)) => Ok(answer),
             Ok(Err(source)) => Err(Error::Broken {
@@ -205,24 +220,17 @@ impl Connection {
 
     async fn exchange(
         &mut self,
-        method: Method,
-        path: &str,
-        token: Option<&str>,
+        request: request::Builder,
+        body: Bytes,
     ) -> Result<Answer, Box<dyn std::error::Error + Send + Sync>> {
-        let mut request = Request::builder().method(method).uri(path);
-        request = request.header(header::HOST, self.address.to_string());
-        if let Some(token) = token {
-            request = request.header(header::AUTHORIZATION, format!("Bearer {token}"));
-        }
+        let request = request.header(header::HOST, self.address.to_string());
         self.sender.ready().await?;
-        let response = self.sender.send_request(request.body(Empty::new())?).await?;
-        let status = response.status();
-        let body = Limited::new(response.into_body(), BODY)
-            .collect()
-            .await?
-            .to_bytes();
+        let response = self.sender.send_request(request.body(Full::new(body))?).await?;
+        let (head, body) = response.into_parts();
+        let body = Limited::new(body, BODY).collect().await?.to_bytes();
         Ok(Answer {
-            status,
+            status: head.status,
+            headers: head.headers,
             body: String::from_utf8_lossy(&body).into_owned(),
         })
     }

@@ -1,5 +1,5 @@
-//! A DNS server that knows one service, as Swarm's does: every task of it under `NAME` and `tasks.NAME`, and whose
-//! task an address is.
+//! A DNS server that knows services as Swarm's does: every task of each under `NAME` and `tasks.NAME`, and whose task
+//! an address is.
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -16,18 +16,16 @@ const TTL: u32 = 600;
 #[derive(Debug)]
 pub(super) struct Server {
     socket: UdpSocket,
-    name: String,
-    addresses: Vec<Ipv4Addr>,
+    services: Vec<Service>,
 }
 
+/// A name, and where its tasks are.
+pub(super) type Service = (String, Vec<Ipv4Addr>);
+
 impl Server {
-    pub(super) async fn bind(name: &str, addresses: Vec<Ipv4Addr>) -> io::Result<Self> {
+    pub(super) async fn bind(services: Vec<Service>) -> io::Result<Self> {
         let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).await?;
-        Ok(Self {
-            socket,
-            name: name.to_owned(),
-            addresses,
-        })
+        Ok(Self { socket, services })
     }
 
     pub(super) fn address(&self) -> io::Result<SocketAddr> {
@@ -64,14 +62,17 @@ impl Server {
         answer.add_query(query.clone());
         if let Some(task) = self.task(query) {
             answer.add_answer(task);
-        } else if !self.knows(query) {
-            answer.metadata.response_code = ResponseCode::NXDomain;
-        } else if query.query_type == RecordType::A {
-            let records = self.addresses.iter();
-            answer.add_answers(
-                records
-                    .map(|address| Record::from_rdata(query.name.clone(), TTL, RData::A((*address).into()))),
-            );
+            return answer;
+        }
+        match self.find(query) {
+            None => answer.metadata.response_code = ResponseCode::NXDomain,
+            Some(addresses) if query.query_type == RecordType::A => {
+                let record = |address: &Ipv4Addr| {
+                    Record::from_rdata(query.name.clone(), TTL, RData::A((*address).into()))
+                };
+                answer.add_answers(addresses.iter().map(record));
+            }
+            Some(_) => {}
         }
         answer
     }
@@ -79,16 +80,22 @@ impl Server {
     /// `SERVICE.SLOT.ID.NETWORK`, in the order of the addresses.
     fn task(&self, query: &Query) -> Option<Record> {
         let is_asked = |address: &Ipv4Addr| Name::from(*address) == query.name;
-        let slot = self.addresses.iter().position(is_asked)? + 1;
-        let task = Name::from_ascii(format!("{}.{slot}.{slot:0>25}.demo.", self.name)).ok()?;
+        let mut services = self.services.iter();
+        let (service, slot) = services.find_map(|(name, addresses)| {
+            let at = addresses.iter().position(is_asked)?;
+            Some((name, at + 1))
+        })?;
+        let task = Name::from_ascii(format!("{service}.{slot}.{slot:0>25}.demo.")).ok()?;
         let data = RData::PTR(PTR(task));
         (query.query_type == RecordType::PTR).then(|| Record::from_rdata(query.name.clone(), TTL, data))
     }
 
-    fn knows(&self, query: &Query) -> bool {
+    fn find(&self, query: &Query) -> Option<&[Ipv4Addr]> {
         let name = query.name.to_ascii().to_ascii_lowercase();
         let name = name.trim_end_matches('.');
-        name.strip_prefix("tasks.").unwrap_or(name) == self.name
+        let name = name.strip_prefix("tasks.").unwrap_or(name);
+        let mut services = self.services.iter();
+        services.find_map(|(known, addresses)| (known == name).then_some(addresses.as_slice()))
     }
 }
 
@@ -97,12 +104,17 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn it_knows_the_service_and_its_tasks_and_nothing_else() {
-        let address = Ipv4Addr::new(127, 0, 0, 111);
-        let server = Server::bind("app", vec![address]).await.unwrap();
+    async fn it_knows_its_services_and_their_tasks_and_nothing_else() {
+        let address = |last| Ipv4Addr::new(127, 0, 0, last);
+        let services = vec![
+            ("app".to_owned(), vec![address(111)]),
+            ("next".to_owned(), vec![address(113), address(114)]),
+        ];
+        let server = Server::bind(services).await.unwrap();
         for (name, kind, code, answers) in [
             ("tasks.app.", RecordType::A, ResponseCode::NoError, 1),
             ("APP.", RecordType::A, ResponseCode::NoError, 1),
+            ("next.", RecordType::A, ResponseCode::NoError, 2),
             ("app.", RecordType::AAAA, ResponseCode::NoError, 0),
             ("app.example.", RecordType::A, ResponseCode::NXDomain, 0),
             (
