@@ -3,6 +3,7 @@
 use super::shape::Shape::{Any, Flag, Fraction, List, Map, Number, Size, Text, Time, Whole, Word};
 use super::shape::{Key, Shape, Table, Zero};
 
+mod flow_proxy;
 mod plugin;
 
 const MANY: u64 = u32::MAX as u64;
@@ -38,6 +39,11 @@ pub(super) static ROOT: Table = Table {
                 "Health, metrics and API: an address, `\"off\"`, or a table.",
             )
             .default("\"127.0.0.1:9901\""),
+            Key::new(
+                "flow_proxy",
+                Shape::Table(&flow_proxy::FLOW_PROXY),
+                "Takes the calls made for Docker Flow Proxy, on a listener of its own. Off when left out.",
+            ),
             Key::new(
                 "defaults",
                 Shape::Table(&DEFAULTS),
@@ -93,6 +99,8 @@ pub(super) static ROOT: Table = Table {
         ("cluster", "upstream"),
         ("backend", "upstream"),
         ("server", "listener"),
+        ("docker_flow_proxy", "flow_proxy"),
+        ("dfp", "flow_proxy"),
         ("resolver", "dns"),
         ("log", "access_log"),
         ("plugins", "plugin"),
@@ -863,6 +871,7 @@ pub(super) fn homes() -> impl Iterator<Item = (&'static str, &'static Table)> {
         ("`[limits]`", &LIMITS),
         ("`[dns]`", &DNS),
         ("`[admin]`", &ADMIN),
+        ("`[flow_proxy]`", &flow_proxy::FLOW_PROXY),
         ("`[access_log]`", &ACCESS_LOG),
         ("the `probe` of an `[upstream.NAME]`", &PROBE),
     ];

@@ -14,6 +14,7 @@ use ipnet::IpNet;
 
 pub use crate::telemetry::access_log::{Format as AccessLogFormat, Settings as AccessLog};
 pub use diagnostics::{Code, Diagnostic, Diagnostics, End, Location, Severity};
+pub use flow_proxy::{FlowProxy, Prefix};
 pub use load::{DEFAULT, Loaded, Source, for_proxy, load, load_without_secrets};
 pub use parse::Malformed;
 pub use plugin::{
@@ -32,6 +33,7 @@ pub mod defaults;
 mod diagnostics;
 mod excerpt;
 mod fit;
+mod flow_proxy;
 mod include;
 mod json;
 mod keys;
@@ -59,6 +61,8 @@ pub struct Config {
     pub listeners: Vec<Listener>,
     /// The admin listener; `None` when switched off.
     pub admin: Option<Admin>,
+    /// The listener for calls made for Docker Flow Proxy; `None` without `[flow_proxy]`.
+    pub flow_proxy: Option<FlowProxy>,
     /// Routes in file order (order only decides between equally specific routes).
     pub routes: Vec<Arc<Route>>,
     /// Every upstream that is declared, or that a route or a plugin's grant names (`to = "app:12345"`); names are unique.

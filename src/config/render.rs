@@ -12,6 +12,7 @@ use super::{
 
 use super::units::{sized, timed};
 
+mod flow_proxy;
 mod plugin;
 
 /// Stands for every secret.
@@ -39,6 +40,8 @@ pub fn render(config: &Config) -> Value {
         "access_log": access_log(config),
     });
     if let Value::Object(shown) = &mut shown {
+        let flow = config.flow_proxy.as_ref().map(flow_proxy::table);
+        shown.extend(flow.map(|table| ("flow_proxy".to_owned(), table)));
         shown.extend(plugin::tables(config));
     }
     shown
@@ -53,7 +56,9 @@ pub(super) fn hash(config: &Config) -> String {
         let digest = xxhash_rust::xxh3::xxh3_64(secret) & 0xffff;
         text.push_str(&format!("\n{digest:04x}"));
     };
-    if let Some(token) = config.admin.as_ref().and_then(|admin| admin.token.as_ref()) {
+    let admin = config.admin.as_ref().and_then(|admin| admin.token.as_ref());
+    let flow = config.flow_proxy.as_ref().and_then(|flow| flow.token.as_ref());
+    for token in admin.into_iter().chain(flow) {
         secret(token.0.as_bytes());
     }
     for edits in config

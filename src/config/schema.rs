@@ -256,7 +256,7 @@ mod tests {
             said(&json_of(&text), "", &mut used);
         }
         // Both mean the same, and only one of them may be said.
-        for key in [".admin.token_file", ".admin.token"] {
+        for key in [".admin.token_file", ".admin.token", ".flow_proxy.token_file"] {
             used.insert(key.to_owned());
         }
         let missing: Vec<_> = known.difference(&used).collect();
@@ -272,7 +272,8 @@ mod tests {
                 .collect()
         }
         let mut text = String::from("[[route]]\nto = 'app:80'\n[upstream.\"app:80\"]\n");
-        let silent = text.clone();
+        // A table that switches something on.
+        let silent = format!("{text}[flow_proxy]\n");
         for key in keys::ROOT.keys() {
             match &key.shape {
                 Shape::Table(table) if key.name == "defaults" => {

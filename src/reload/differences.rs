@@ -45,6 +45,12 @@ pub(super) fn differences(old: &Config, new: &Config) -> Vec<String> {
     if old.admin != new.admin {
         changed.push("admin: takes effect at the next start".to_owned());
     }
+    if old.flow_proxy != new.flow_proxy {
+        changed.push(
+            "flow_proxy: who may call and what calls mean changes now, addresses at the next start"
+                .to_owned(),
+        );
+    }
     changed.sort_unstable();
     changed
 }

@@ -12,6 +12,7 @@ use super::tree::Text;
 use super::{Action, Config, Limits, Route, Upstream, defaults, render};
 
 mod edits;
+mod flow_proxy;
 mod matching;
 mod material;
 mod names;
@@ -82,7 +83,8 @@ pub(super) fn config(documents: Vec<Section>, reading: &mut Reading<'_>) -> (Con
             }
         }
     }
-    if !said {
+    // A gateway may begin with nothing and learn its routes while it runs.
+    if !said && config.flow_proxy.is_none() {
         reading
             .problems
             .error(Code::MissingKey, main_at, "there is no route")
@@ -114,6 +116,7 @@ fn settings(main: &mut Section, reading: &mut Reading<'_>) -> (Config, Defaults)
     let mut config = empty();
     config.listeners = settings::listeners(main, reading);
     config.admin = settings::admin(main, &config.listeners, reading);
+    config.flow_proxy = flow_proxy::flow_proxy(main, &config, reading);
     config.dns = settings::dns(main, reading);
     config.trusted_proxies = settings::trusted_proxies(main, reading);
     config.timeouts = settings::timeouts(main);
@@ -180,6 +183,7 @@ fn empty() -> Config {
     Config {
         listeners: Vec::new(),
         admin: None,
+        flow_proxy: None,
         routes: Vec::new(),
         upstreams: Vec::new(),
         plugins: Vec::new(),

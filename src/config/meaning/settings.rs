@@ -76,7 +76,7 @@ fn compare(listener: &Listener, others: &[Listener], at: At, reading: &mut Readi
 }
 
 /// Whether binding one address keeps the other from being bound.
-fn overlap(one: SocketAddr, other: SocketAddr) -> bool {
+pub(super) fn overlap(one: SocketAddr, other: SocketAddr) -> bool {
     let (a, b) = (one.ip(), other.ip());
     // `[::]` is bound for both families.
     let everything = |ip: IpAddr, other: IpAddr| ip.is_unspecified() && (ip.is_ipv6() || other.is_ipv4());
@@ -130,7 +130,7 @@ pub(super) fn admin(main: &mut Section, listeners: &[Listener], reading: &mut Re
     Some(admin)
 }
 
-fn bind(text: &Text, reading: &mut Reading<'_>) -> Option<SocketAddr> {
+pub(super) fn bind(text: &Text, reading: &mut Reading<'_>) -> Option<SocketAddr> {
     reading.parsed(text, parse::bind_address(&text.value), ADDRESS)
 }
 
