@@ -14,7 +14,7 @@
 //! 3  plugin/                                     Wasm: lends the mechanisms below to guests
 //! 2  listener/  router/  upstream/  limits/  jwt/    mechanisms, strangers to each other
 //! 1  config/                                     what was said → what it means
-//! 0  body.rs   fetch.rs   shutdown.rs   telemetry/   tls.rs    words that everyone uses
+//! 0  body.rs  durable.rs  fetch.rs  shutdown.rs  telemetry/  tls.rs    words that everyone uses
 //! ```
 //!
 //! Arrows point down only, never sideways within 2; `tests/tidy.rs` checks it.
@@ -27,6 +27,7 @@ pub mod admin;
 pub mod body;
 pub mod cli;
 pub mod config;
+pub mod durable;
 pub mod fetch;
 pub mod gateway;
 pub mod jwt;

@@ -23,6 +23,7 @@ fn declared(algorithms: &[&str], keys: VerifierKeys) -> config::Verifier {
         leeway: Duration::ZERO,
         cache: 100,
         place: Place {
+            added: false,
             file: None,
             span: 0..0,
             line: 1,

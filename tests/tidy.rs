@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 /// From the bottom: where a module stands. Those of one row, but in row 2, may know each other.
 const LAYERS: [&[&str]; 9] = [
-    &["body", "fetch", "shutdown", "telemetry", "tls"],
+    &["body", "durable", "fetch", "shutdown", "telemetry", "tls"],
     &["config"],
     &["jwt", "limits", "listener", "router", "upstream"],
     &["plugin"],

@@ -208,15 +208,21 @@ pub(super) fn ended(outcome: Option<&Outcome>) -> Answer {
     };
     let mut body = json!(outcome);
     let status = match &outcome.result {
-        reload::Result::Applied { .. } | reload::Result::Unchanged { .. } => StatusCode::OK,
+        reload::Result::Applied { .. } | reload::Result::Unchanged { .. } | reload::Result::Valid { .. } => {
+            StatusCode::OK
+        }
         reload::Result::Rejected { diagnostics } => {
             body["text"] = diagnostics.render(false).into();
             StatusCode::UNPROCESSABLE_ENTITY
         }
         reload::Result::Refused { reason } => {
             let status = match reason {
-                Refusal::NoSuchPlugin => StatusCode::NOT_FOUND,
-                Refusal::NoState | Refusal::NoGeneration => StatusCode::CONFLICT,
+                Refusal::NoSuchPlugin | Refusal::NoTable | Refusal::NoVersion => StatusCode::NOT_FOUND,
+                Refusal::NoState | Refusal::NowhereToKeep | Refusal::NoGeneration | Refusal::InFile => {
+                    StatusCode::CONFLICT
+                }
+                Refusal::Precondition => StatusCode::PRECONDITION_FAILED,
+                Refusal::Disk(_) => StatusCode::INSUFFICIENT_STORAGE,
             };
             return problem(status, &reason.to_string());
         }

@@ -84,6 +84,8 @@ pub struct Location {
     pub column: usize,
     /// Just behind the range.
     pub end: End,
+    /// The same as a JSON Pointer (RFC 6901), in what the API added.
+    pub pointer: Option<String>,
     at: At,
 }
 
@@ -193,7 +195,12 @@ impl Diagnostics {
 
     /// Keeps a text; what it returns goes into [`At::text`].
     pub(super) fn open(&mut self, name: impl Into<String>, text: &str) -> usize {
-        self.texts.push(Arc::new(Text::new(name.into(), text)));
+        self.open_text(Text::new(name.into(), text))
+    }
+
+    /// The same for a text that is one already.
+    pub(super) fn open_text(&mut self, text: Text) -> usize {
+        self.texts.push(Arc::new(text));
         self.texts.len() - 1
     }
 
@@ -256,6 +263,23 @@ impl Diagnostics {
         &mut self.list[last]
     }
 
+    /// The same, none of them worse than a warning: for what can be left out.
+    pub fn as_warnings(mut self) -> Self {
+        for problem in &mut self.list {
+            problem.severity = Severity::Warning;
+        }
+        self
+    }
+
+    /// Those that `which` picks.
+    pub(super) fn only(&self, which: impl Fn(&Diagnostic) -> bool) -> Self {
+        Self {
+            list: self.list.iter().filter(|it| which(it)).cloned().collect(),
+            texts: self.texts.clone(),
+            lenient: self.lenient,
+        }
+    }
+
     /// All texts, in the order in which they were opened.
     pub(super) fn texts(&self) -> &[Arc<Text>] {
         &self.texts
@@ -274,6 +298,7 @@ impl Diagnostics {
                 line: end_line,
                 column: end_column,
             },
+            pointer: text.pointer(at).map(str::to_owned),
             at,
         }
     }

@@ -10,10 +10,13 @@ use super::variables::sensitive;
 
 /// The texts of a configuration, each with the index of its file; kept for problems that are found later.
 #[derive(Clone, Default)]
-pub(super) struct Texts(Arc<[(Option<usize>, Arc<Text>)]>);
+pub(super) struct Texts(Arc<[(Origin, Arc<Text>)]>);
+
+/// The index of the file, and whether the API added it.
+type Origin = (Option<usize>, bool);
 
 impl Texts {
-    pub(super) fn new(texts: impl Iterator<Item = (Option<usize>, Arc<Text>)>) -> Self {
+    pub(super) fn new(texts: impl Iterator<Item = (Origin, Arc<Text>)>) -> Self {
         Self(texts.collect())
     }
 
@@ -22,7 +25,7 @@ impl Texts {
         let known = self
             .0
             .iter()
-            .find(|(file, _)| *file == place.file && place.line > 0);
+            .find(|(origin, _)| *origin == (place.file, place.added) && place.line > 0);
         known.map(|(_, text)| text.clone())
     }
 }
@@ -42,6 +45,8 @@ pub(super) struct Text {
     /// Where each line begins.
     lines: Vec<usize>,
     hidden: Vec<Range<usize>>,
+    /// What stands where, as JSON Pointers; only where there are no lines that anybody wrote.
+    pointers: Vec<(Range<usize>, String)>,
 }
 
 impl Text {
@@ -54,7 +59,22 @@ impl Text {
             text: text.to_owned(),
             lines,
             hidden: Vec::new(),
+            pointers: Vec::new(),
         }
+    }
+
+    /// The same, where everything is called by its JSON Pointer.
+    pub(super) fn pointed(mut self, pointers: Vec<(Range<usize>, String)>) -> Self {
+        self.pointers = pointers;
+        self
+    }
+
+    /// The JSON Pointer (RFC 6901) of the smallest thing that a range is in.
+    pub(super) fn pointer(&self, at: At) -> Option<&str> {
+        let around = |range: &Range<usize>| range.start <= at.start && at.end <= range.end;
+        let all = self.pointers.iter().filter(|(range, _)| around(range));
+        let smallest = all.min_by_key(|(range, _)| range.len());
+        smallest.map(|(_, pointer)| pointer.as_str())
     }
 
     /// Never shows these bytes: a secret stands there.

@@ -1,13 +1,12 @@
 //! Included files: which they are, and that none is read twice.
 
 use std::fs;
-use std::io;
 use std::path::{Path, PathBuf};
 
 use super::diagnostics::Code;
 use super::fit;
 use super::keys;
-use super::reading::{Reading, read_file, reason};
+use super::reading::{Reading, reason};
 use super::section::Section;
 use super::tree::{self, Text};
 
@@ -37,7 +36,7 @@ fn include(
 ) {
     for name in names {
         for path in matching(&name, reading) {
-            let text = match read_file(&path) {
+            let text = match reading.disk.configuration(&path) {
                 Ok(text) => text,
                 Err(error) => {
                     let message = format!("cannot read {}: {}", path.display(), reason(&error));
@@ -97,65 +96,12 @@ fn matching(name: &Text, reading: &mut Reading<'_>) -> Vec<PathBuf> {
     if !reading.folders.iter().any(|known| known == folder) {
         reading.folders.push(folder.to_owned());
     }
-    match listing(folder, pattern) {
+    match reading.disk.listing(folder, pattern) {
         Ok(files) => files,
         Err(error) => {
             let message = format!("cannot list {}: {}", folder.display(), reason(&error));
             reading.problems.error(Code::File, name.at, message);
             Vec::new()
-        }
-    }
-}
-
-fn listing(folder: &Path, pattern: &str) -> io::Result<Vec<PathBuf>> {
-    let mut files = Vec::new();
-    for entry in fs::read_dir(folder)? {
-        let name = entry?.file_name();
-        let Some(name) = name.to_str() else { continue };
-        // Editors keep their unfinished work in hidden files.
-        if matches(pattern, name) && (pattern.starts_with('.') || !name.starts_with('.')) {
-            files.push(folder.join(name));
-        }
-    }
-    files.sort();
-    Ok(files)
-}
-
-/// `*` stands for any number of characters.
-fn matches(pattern: &str, name: &str) -> bool {
-    let mut parts = pattern.split('*');
-    let Some(mut rest) = parts.next().and_then(|first| name.strip_prefix(first)) else {
-        return false;
-    };
-    let Some(last) = parts.next_back() else {
-        return rest.is_empty();
-    };
-    for part in parts {
-        let Some(found) = rest.find(part) else {
-            return false;
-        };
-        rest = &rest[found + part.len()..];
-    }
-    rest.ends_with(last)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_star_stands_for_anything() {
-        for (pattern, name, expected) in [
-            ("*.toml", "a.toml", true),
-            ("*.toml", ".toml", true),
-            ("*.toml", "a.toml.bak", false),
-            ("a*b*c", "abc", true),
-            ("a*b*c", "a-b-b-c", true),
-            ("a*b*c", "ac", false),
-            ("ab*ba", "aba", false),
-            ("*", "x", true),
-        ] {
-            assert_eq!(matches(pattern, name), expected, "{pattern} {name}");
         }
     }
 }

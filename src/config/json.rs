@@ -103,7 +103,7 @@ impl Object {
 }
 
 /// A key within a JSON Pointer (RFC 6901 section 3).
-fn escaped(key: &str) -> String {
+pub(super) fn escaped(key: &str) -> String {
     key.replace('~', "~0").replace('/', "~1")
 }
 

@@ -1,11 +1,15 @@
 //! From a source to a [`Config`] or to everything that is wrong with it.
 
+use std::collections::BTreeSet;
 use std::io;
 use std::path::PathBuf;
+use std::sync::Arc;
 
-use super::diagnostics::{At, Code, Diagnostics};
-use super::reading::{Reading, read_file, reason};
-use super::{Config, include, meaning};
+use super::additions::{self, Additions, Kind};
+use super::diagnostics::{At, Code, Diagnostic, Diagnostics, Severity};
+use super::disk::Disk;
+use super::reading::{Reading, reason};
+use super::{Authority, Config, Listener, include, meaning};
 
 /// The configuration that is used when there is no file.
 pub const DEFAULT: &str = include_str!("default.toml");
@@ -35,6 +39,8 @@ pub struct Loaded {
     pub config: Config,
     /// Only warnings.
     pub warnings: Diagnostics,
+    /// What was added and had to be left out.
+    pub inactive: Vec<Inactive>,
     /// Where each route stands.
     routes: Vec<At>,
 }
@@ -94,33 +100,117 @@ pub fn load_without_secrets(source: Source) -> Result<Loaded, Diagnostics> {
 }
 
 fn load_with(source: &Source, problems: Diagnostics) -> Result<Loaded, Diagnostics> {
-    let mut reading = Reading::new(problems, &|name| std::env::var_os(name));
+    let mut disk = Disk::default();
     let text = match source {
-        Source::Embedded => Ok(DEFAULT.to_owned()),
-        Source::Text { text, .. } => Ok(text.clone()),
-        Source::Stdin => io::read_to_string(io::stdin()),
-        Source::File(path) => read_file(path),
+        Source::Embedded => Ok(DEFAULT.into()),
+        Source::Text { text, .. } => Ok(text.as_str().into()),
+        Source::Stdin => io::read_to_string(io::stdin()).map(Arc::from),
+        Source::File(path) => disk.configuration(path),
     };
     let text = text.map_err(|error| unreadable(source, &error))?;
-    let main = match source {
-        Source::Embedded => reading.open_text("<default>", &text),
-        Source::Text { name, .. } => reading.open_text(name, &text),
-        Source::Stdin => reading.open_text("<stdin>", &text),
-        Source::File(path) => reading.open_file(path, &text),
-    };
-    let documents = include::documents(main, &text, &mut reading);
-    let (config, routes) = meaning::config(documents, &mut reading);
-    let mut problems = reading.problems;
-    problems.settle();
-    if problems.has_errors() {
-        Err(problems)
-    } else {
+    let source = source.clone();
+    Read { source, text, disk }.understand(&Additions::default(), problems)
+}
+
+/// What was read of a configuration.
+#[derive(Debug)]
+pub(super) struct Read {
+    source: Source,
+    /// The main file.
+    text: Arc<str>,
+    disk: Disk,
+}
+
+impl Default for Read {
+    fn default() -> Self {
+        Self {
+            source: Source::Embedded,
+            text: DEFAULT.into(),
+            disk: Disk::default(),
+        }
+    }
+}
+
+impl Read {
+    fn understand(&self, additions: &Additions, problems: Diagnostics) -> Result<Loaded, Diagnostics> {
+        let mut reading = Reading::new(problems, &|name| std::env::var_os(name));
+        reading.disk = self.disk.clone();
+        let main = match &self.source {
+            Source::Embedded => reading.open_text("<default>", &self.text),
+            Source::Text { name, .. } => reading.open_text(name, &self.text),
+            Source::Stdin => reading.open_text("<stdin>", &self.text),
+            Source::File(path) => reading.open_file(path, &self.text),
+        };
+        let mut documents = include::documents(main, &self.text, &mut reading);
+        if !additions.is_empty() {
+            documents.push(additions::document(additions, &mut reading));
+        }
+        let (mut config, routes) = meaning::config(documents, &mut reading);
+        config.read = Arc::new(Self {
+            source: self.source.clone(),
+            text: Arc::clone(&self.text),
+            disk: reading.disk,
+        });
+        let mut problems = reading.problems;
+        problems.settle();
+        if problems.has_errors() {
+            return Err(problems);
+        }
         Ok(Loaded {
             config,
             warnings: problems,
+            inactive: Vec::new(),
             routes,
         })
     }
+}
+
+impl Config {
+    /// The same configuration with what was added while it ran, in place of what had been added to it before. Its files
+    /// are not read again: what happened to them since does not matter. What does not fit is left out.
+    ///
+    /// # Errors
+    /// What is wrong with the configuration itself, which then does not go together with what was added.
+    pub fn with(&self, additions: &Additions) -> Result<Loaded, Diagnostics> {
+        let mut fitting = additions.clone();
+        let mut inactive: Vec<Inactive> = Vec::new();
+        loop {
+            let problems = match self.read.understand(&fitting, Diagnostics::default()) {
+                Ok(loaded) => return Ok(Loaded { inactive, ..loaded }),
+                Err(problems) => problems,
+            };
+            let culprits = culprits(&problems).ok_or_else(|| problems.clone())?;
+            for (kind, name) in culprits {
+                let table = Some((kind, name.clone()));
+                let problems = problems.only(|problem| table_of(problem) == table);
+                fitting.remove(kind, &name);
+                inactive.push(Inactive { kind, name, problems });
+            }
+        }
+    }
+}
+
+/// Something that was added, and does not go together with the rest.
+#[derive(Clone, Debug)]
+pub struct Inactive {
+    /// What it is.
+    pub kind: Kind,
+    /// Its name.
+    pub name: String,
+    /// Why.
+    pub problems: Diagnostics,
+}
+
+/// What was added with an error in it; `None` when an error is elsewhere.
+fn culprits(problems: &Diagnostics) -> Option<BTreeSet<(Kind, String)>> {
+    let errors = problems
+        .iter()
+        .filter(|problem| problem.severity == Severity::Error);
+    errors.map(table_of).collect()
+}
+
+fn table_of(problem: &Diagnostic) -> Option<(Kind, String)> {
+    additions::table_of(problem.place.as_ref()?.pointer.as_deref()?)
 }
 
 pub(super) fn unreadable(source: &Source, error: &io::Error) -> Diagnostics {
@@ -136,7 +226,24 @@ pub(super) fn unreadable(source: &Source, error: &io::Error) -> Diagnostics {
 /// # Errors
 /// When an address is malformed.
 pub fn for_proxy(to: &str, listen: &str) -> Result<Config, Diagnostics> {
-    meaning::for_proxy(to, listen)
+    let mut problems = Diagnostics::default();
+    for (flag, wrong) in [
+        ("--to", to.parse::<Authority>().err()),
+        ("--listen", listen.parse::<Listener>().err()),
+    ] {
+        if let Some(wrong) = wrong {
+            problems
+                .error(Code::InvalidValue, None, format!("{flag}: {}", wrong.message))
+                .help = wrong.help;
+        }
+    }
+    if problems.has_errors() {
+        return Err(problems);
+    }
+    // Both are plain addresses now, so they need no escapes.
+    let text = format!("listen = [\"{listen}\"]\n[[route]]\npath = \"/\"\nto = \"{to}\"\n");
+    let name = "<command line>".to_owned();
+    load(Source::Text { name, text }).map(|loaded| loaded.config)
 }
 
 #[cfg(test)]

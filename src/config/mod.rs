@@ -13,9 +13,10 @@ use http::{HeaderName, HeaderValue, Method, StatusCode, Uri};
 use ipnet::IpNet;
 
 pub use crate::telemetry::access_log::{Format as AccessLogFormat, Settings as AccessLog};
+pub use additions::{Additions, Kind};
 pub use diagnostics::{Code, Diagnostic, Diagnostics, End, Location, Severity};
 pub use flow_proxy::{FlowProxy, Prefix};
-pub use load::{DEFAULT, Loaded, Source, for_proxy, load, load_without_secrets};
+pub use load::{DEFAULT, Inactive, Loaded, Source, for_proxy, load, load_without_secrets};
 pub use parse::Malformed;
 pub use plugin::{
     AUTHENTICATION, BUNDLED, Bounds, Component, Failure, Grants, Isolation, Json, Key, KeyMaterial,
@@ -28,9 +29,11 @@ pub use units::duration;
 
 pub mod cases;
 
+pub mod additions;
 mod advice;
 pub mod defaults;
 mod diagnostics;
+mod disk;
 mod excerpt;
 mod fit;
 mod flow_proxy;
@@ -103,6 +106,8 @@ pub struct Config {
     pub hash: String,
     /// What was read, for showing the lines that [`Diagnostics::at`] is about.
     texts: excerpt::Texts,
+    /// What was read, for [`Config::with`].
+    read: Arc<load::Read>,
 }
 
 /// Certificates of authorities.
@@ -171,6 +176,8 @@ pub struct Route {
 pub struct Place {
     /// Index into [`Config::files`]; `None` for the embedded default and the command line.
     pub file: Option<usize>,
+    /// Whether the API added it: it stands in no file.
+    pub added: bool,
     /// Byte range in that file.
     pub span: std::ops::Range<usize>,
     /// 1-based.

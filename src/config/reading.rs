@@ -1,20 +1,17 @@
 //! What is at hand while a configuration is read: its files, the environment, the problems so far.
 
-use std::fs;
-use std::io::{self, Read as _};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use super::diagnostics::{At, Code, Diagnostics};
-use super::excerpt::Texts;
+use super::disk::Disk;
+use super::excerpt::{self, Texts};
 use super::parse::Malformed;
 use super::section::Section;
 use super::tree::Text;
 use super::variables::Environment;
 use super::{Place, Secret};
-
-/// No configuration is larger; something else was named.
-const LARGEST_FILE: u64 = 8 << 20;
 
 /// No token is larger; something else was named.
 const LARGEST_SECRET: u64 = 64 << 10;
@@ -30,12 +27,15 @@ pub(super) struct Reading<'a> {
     pub(super) files: Vec<PathBuf>,
     /// Becomes [`super::Config::folders`].
     pub(super) folders: Vec<PathBuf>,
+    /// Where files come from.
+    pub(super) disk: Disk,
     /// One for each text of `problems`.
     origins: Vec<Origin>,
 }
 
 struct Origin {
     file: Option<usize>,
+    added: bool,
     folder: PathBuf,
 }
 
@@ -46,6 +46,7 @@ impl<'a> Reading<'a> {
             environment,
             files: Vec::new(),
             folders: Vec::new(),
+            disk: Disk::default(),
             origins: Vec::new(),
         }
     }
@@ -54,9 +55,20 @@ impl<'a> Reading<'a> {
     pub(super) fn open_text(&mut self, name: &str, text: &str) -> usize {
         self.origins.push(Origin {
             file: None,
+            added: false,
             folder: PathBuf::new(),
         });
         self.problems.open(name, text)
+    }
+
+    /// Keeps what the API added.
+    pub(super) fn open_added(&mut self, text: excerpt::Text) -> usize {
+        self.origins.push(Origin {
+            file: None,
+            added: true,
+            folder: PathBuf::new(),
+        });
+        self.problems.open_text(text)
     }
 
     /// Keeps the text of a file.
@@ -64,6 +76,7 @@ impl<'a> Reading<'a> {
         let folder = path.parent().map(Path::to_owned).unwrap_or_default();
         self.origins.push(Origin {
             file: Some(self.files.len()),
+            added: false,
             folder,
         });
         self.files.push(path.to_owned());
@@ -72,8 +85,8 @@ impl<'a> Reading<'a> {
 
     /// All texts so far.
     pub(super) fn texts(&self) -> Texts {
-        let files = self.origins.iter().map(|origin| origin.file);
-        Texts::new(files.zip(self.problems.texts().iter().cloned()))
+        let origins = self.origins.iter().map(|origin| (origin.file, origin.added));
+        Texts::new(origins.zip(self.problems.texts().iter().cloned()))
     }
 
     /// A file name in the configuration, relative to the file that names it.
@@ -86,9 +99,10 @@ impl<'a> Reading<'a> {
 
     pub(super) fn place(&self, at: At) -> Place {
         let location = self.problems.locate(at);
-        let file = self.origins.get(at.text).and_then(|origin| origin.file);
+        let origin = self.origins.get(at.text);
         Place {
-            file,
+            file: origin.and_then(|origin| origin.file),
+            added: origin.is_some_and(|origin| origin.added),
             span: at.start..at.end,
             line: location.line,
             column: location.column,
@@ -143,7 +157,7 @@ impl<'a> Reading<'a> {
     fn other_file(&mut self, name: &Text, what: &str, limit: u64) -> Option<String> {
         let path = self.path(name);
         let shown = path.display().to_string();
-        let (message, help) = match read(&path, limit) {
+        let (message, help) = match self.disk.read(&path, limit) {
             Ok(text) if text.trim().is_empty() => (
                 format!("the {what} {shown} is empty"),
                 match what {
@@ -155,7 +169,7 @@ impl<'a> Reading<'a> {
                 if !self.files.contains(&path) {
                     self.files.push(path);
                 }
-                return Some(text);
+                return Some((*text).to_owned());
             }
             Err(error) => {
                 let message = format!("cannot read the {what} {shown}: {}", reason(&error));
@@ -165,27 +179,6 @@ impl<'a> Reading<'a> {
         self.problems.missing(Code::File, name.at, message).help(help);
         None
     }
-}
-
-/// Reads a configuration file.
-pub(super) fn read_file(path: &Path) -> io::Result<String> {
-    read(path, LARGEST_FILE)
-}
-
-fn read(path: &Path, limit: u64) -> io::Result<String> {
-    if fs::metadata(path)?.is_dir() {
-        return Err(io::Error::new(io::ErrorKind::IsADirectory, "it is a folder"));
-    }
-    let mut text = String::new();
-    // Devices never end.
-    let read = fs::File::open(path)?.take(limit + 1).read_to_string(&mut text)?;
-    if read as u64 > limit {
-        return Err(io::Error::new(
-            io::ErrorKind::FileTooLarge,
-            format!("it is larger than {limit} bytes"),
-        ));
-    }
-    Ok(text)
 }
 
 /// The operating system's words without its number.

@@ -65,6 +65,15 @@ impl Text {
         }
     }
 
+    /// One that stands in `text` as JSON writes it.
+    pub(super) fn said(value: &str, at: At, text: &str) -> Self {
+        let verbatim = text.get(at.start + 1..at.end.saturating_sub(1)) == Some(value);
+        Self {
+            verbatim: verbatim.then_some(at.start + 1),
+            ..Self::made(value, at)
+        }
+    }
+
     /// The place of a part of the value, or of all of it when that cannot be told.
     pub(super) fn part(&self, range: Option<Range<usize>>) -> At {
         match (self.verbatim, range) {

@@ -16,7 +16,7 @@ use crate::admin;
 use crate::config::{Config, Source};
 use crate::listener::Listener;
 use crate::plugin::Loader;
-use crate::reload::{self, Reloader};
+use crate::reload::{self, Added, Reloader};
 use crate::shutdown::{Life, Phase};
 use crate::snapshot::{Live, Snapshot};
 use crate::telemetry::access_log::AccessLog;
@@ -106,6 +106,7 @@ pub async fn start(options: Options) -> Result<Running, Error> {
         .as_ref()
         .map(|admin| bind_admin(admin.address))
         .transpose()?;
+    let (added, config) = Added::open(config);
     // What is written while it is loaded is another change.
     let files = reload::Files::of(&config);
     let loader = Arc::new(Loader::new(config.state.as_deref(), &metrics.custom));
@@ -121,6 +122,7 @@ pub async fn start(options: Options) -> Result<Running, Error> {
     let outside = Outside::new(Arc::clone(&listeners), Arc::clone(&log));
     let (reloader, reload) = Reloader::new(
         source,
+        added,
         Arc::clone(&live),
         Arc::clone(&loader),
         Arc::clone(&metrics),

@@ -10,15 +10,15 @@
 //! Every file is written beside its place, flushed to the disk and renamed, so that each is whole or not there. What is
 //! read is compared with its digest. Everything blocks: call it off the control runtime.
 
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::Digest;
+use crate::durable;
 
 /// Bytes of a manifest; it holds a handful of lines.
 const MANIFEST: u64 = 64 * 1024;
@@ -101,8 +101,8 @@ impl Store {
     /// The disk refuses; then what was written before is still there.
     pub fn write_manifest(&self, plugin: &str, manifest: &[u8], keep: &[Digest]) -> io::Result<()> {
         let folder = self.of(plugin);
-        make(&folder)?;
-        write(&folder, "manifest.json", manifest)?;
+        durable::make(&folder)?;
+        durable::write(&folder, "manifest.json", manifest)?;
         for entry in fs::read_dir(&folder)?.flatten() {
             let path = entry.path();
             let digest = path.file_stem().and_then(|stem| stem.to_str()).map(str::parse);
@@ -134,39 +134,12 @@ fn keep_component(folder: &Path, digest: Digest, component: &[u8]) -> io::Result
     if read_component(folder, digest).is_some() {
         return Ok(());
     }
-    make(folder)?;
-    write(folder, &file_name(digest), component)
+    durable::make(folder)?;
+    durable::write(folder, &file_name(digest), component)
 }
 
 fn file_name(digest: Digest) -> String {
     format!("{digest}.wasm")
-}
-
-/// Nobody else may put code there: it would be run.
-fn make(folder: &Path) -> io::Result<()> {
-    fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)
-}
-
-fn write(folder: &Path, name: &str, content: &[u8]) -> io::Result<()> {
-    let beside = folder.join(format!(".{name}.{:016x}", fastrand::u64(..)));
-    let written = write_through(&beside, content).and_then(|()| fs::rename(&beside, folder.join(name)));
-    if written.is_err() {
-        // It may not be there at all.
-        let _ = fs::remove_file(&beside);
-        return written;
-    }
-    // The rename is on the disk when its folder is.
-    File::open(folder)?.sync_all()
-}
-
-fn write_through(path: &Path, content: &[u8]) -> io::Result<()> {
-    let mut file = OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(path)?;
-    file.write_all(content)?;
-    file.sync_all()
 }
 
 #[cfg(test)]

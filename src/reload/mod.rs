@@ -6,23 +6,29 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
-use arc_swap::ArcSwapOption;
+use arc_swap::{ArcSwap, ArcSwapOption};
 use serde::{Serialize, Serializer};
 use tokio::sync::{mpsc, oneshot};
 use tracing::{error, info, warn};
 
-use crate::config::{self, Code, Config, Diagnostics, Source};
+use crate::config::{self, Code, Config, Diagnostics, Inactive, Loaded, Source};
 use crate::jwt;
 use crate::plugin::{self, Loader};
 use crate::router;
 use crate::snapshot::{Live, Snapshot};
 use crate::telemetry::metrics::{self, Metrics};
 
+mod added;
+pub mod change;
 mod differences;
 mod files;
+mod versions;
 
+pub use added::Added;
+pub use change::Change;
 use differences::differences;
 pub use files::Files;
+pub use versions::{Version, Versions};
 
 /// How often files are looked at. Looking is cheap, needs no rights, and works for bind mounts and Docker
 /// configs, where file events do not arrive.
@@ -69,6 +75,8 @@ pub enum Result {
     Applied {
         /// [`Config::hash`].
         hash: String,
+        /// [`Version::number`] of what is added.
+        version: u64,
         /// What is different, one sentence each.
         changed: Vec<String>,
         /// Generations of plugins that began to run with it.
@@ -81,20 +89,29 @@ pub enum Result {
         /// [`Config::hash`].
         hash: String,
     },
+    /// It would have been applied.
+    Valid {
+        /// [`Config::hash`], as it would be.
+        hash: String,
+        /// What would be different, one sentence each.
+        changed: Vec<String>,
+        /// Warnings of that configuration.
+        warnings: Diagnostics,
+    },
     /// The old configuration runs on.
     Rejected {
         /// Every problem.
         diagnostics: Diagnostics,
     },
-    /// What was asked of a plugin cannot be done.
+    /// What was asked is not even tried.
     Refused {
         /// Why.
         reason: Refusal,
     },
 }
 
-/// Why something that was asked of a plugin is not even tried.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize, thiserror::Error)]
+/// Why something that was asked is not even tried.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize, thiserror::Error)]
 #[serde(rename_all = "snake_case")]
 pub enum Refusal {
     /// The configuration has no such plugin.
@@ -108,32 +125,70 @@ pub enum Refusal {
     /// There is no earlier generation, or none of this number.
     #[error("there is no such generation to go back to")]
     NoGeneration,
+    /// There is nowhere to keep what is added.
+    #[error("what is added has to outlive a restart: set `state` to a folder in the configuration")]
+    NowhereToKeep,
+    /// The folder is there, but does not take it.
+    #[error("the state folder does not take it: {0}")]
+    Disk(String),
+    /// Nothing of this name was added.
+    #[error("there is nothing of this name")]
+    NoTable,
+    /// The configuration file has it.
+    #[error("the configuration file has it, and only there it can be changed")]
+    InFile,
+    /// Somebody else was faster.
+    #[error("it is not as the condition says: read it again")]
+    Precondition,
+    /// It never was, or too long ago.
+    #[error("this version is not known, or not any more")]
+    NoVersion,
 }
 
 /// Asks for reloads. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Handle {
     requests: mpsc::Sender<Request>,
+    added: Arc<ArcSwap<Added>>,
     last: Arc<ArcSwapOption<Outcome>>,
 }
 
 /// What is asked, by whom, and who waits for the outcome.
-type Request = (Trigger, Option<plugin::Order>, oneshot::Sender<Arc<Outcome>>);
+type Request = (Trigger, Task, oneshot::Sender<Arc<Outcome>>);
+
+enum Task {
+    /// Read everything again.
+    Load,
+    /// One plugin alone.
+    Plugin(plugin::Order),
+    /// What was added.
+    Change(Change),
+}
 
 impl Handle {
     /// Reloads now; waits for a reload that is running. `None` when the gateway is stopping.
     pub async fn reload(&self, trigger: Trigger) -> Option<Arc<Outcome>> {
-        self.ask(trigger, None).await
+        self.ask(trigger, Task::Load).await
     }
 
     /// Has one plugin loaded again, replaced, or rolled back; the configuration stays as it is.
     pub async fn plugin(&self, order: plugin::Order) -> Option<Arc<Outcome>> {
-        self.ask(Trigger::Api, Some(order)).await
+        self.ask(Trigger::Api, Task::Plugin(order)).await
     }
 
-    async fn ask(&self, trigger: Trigger, order: Option<plugin::Order>) -> Option<Arc<Outcome>> {
+    /// Changes what is added to the configuration.
+    pub async fn change(&self, change: Change) -> Option<Arc<Outcome>> {
+        self.ask(Trigger::Api, Task::Change(change)).await
+    }
+
+    /// What is added to the configuration, as it is and as it was.
+    pub fn added(&self) -> Arc<Added> {
+        self.added.load_full()
+    }
+
+    async fn ask(&self, trigger: Trigger, task: Task) -> Option<Arc<Outcome>> {
         let (reply, outcome) = oneshot::channel();
-        self.requests.send((trigger, order, reply)).await.ok()?;
+        self.requests.send((trigger, task, reply)).await.ok()?;
         outcome.await.ok()
     }
 
@@ -168,15 +223,17 @@ pub struct Reloader<R> {
     metrics: Arc<Metrics>,
     rim: R,
     requests: mpsc::Receiver<Request>,
+    added: Arc<ArcSwap<Added>>,
     last: Arc<ArcSwapOption<Outcome>>,
     /// When what may come right by itself was last tried again, and the pause after it.
     tried: (Instant, Duration),
 }
 
 impl<R: Rim> Reloader<R> {
-    /// Reloads from `source` into `live`.
+    /// Reloads from `source` into `live`, where `added` is part of the configuration already.
     pub fn new(
         source: Source,
+        added: Added,
         live: Live,
         loader: Arc<Loader>,
         metrics: Arc<Metrics>,
@@ -184,8 +241,10 @@ impl<R: Rim> Reloader<R> {
     ) -> (Self, Handle) {
         let (sender, requests) = mpsc::channel(8);
         let last = Arc::new(ArcSwapOption::empty());
+        let added = Arc::new(ArcSwap::from_pointee(added));
         let handle = Handle {
             requests: sender,
+            added: Arc::clone(&added),
             last: Arc::clone(&last),
         };
         (
@@ -196,6 +255,7 @@ impl<R: Rim> Reloader<R> {
                 metrics,
                 rim,
                 requests,
+                added,
                 last,
                 tried: (Instant::now(), PAUSES.0),
             },
@@ -211,17 +271,17 @@ impl<R: Rim> Reloader<R> {
         loop {
             tokio::select! {
                 request = self.requests.recv() => {
-                    let Some((trigger, order, reply)) = request else { return };
+                    let Some((trigger, task, reply)) = request else { return };
                     let before = Files::of(&self.live.load().config);
                     // Nobody listens any more: the caller has given up waiting.
-                    let _ = reply.send(self.reload(trigger, order.as_ref()).await);
+                    let _ = reply.send(self.reload(trigger, &task).await);
                     files = Files::of(&self.live.load().config).dated(&before);
                 }
                 _ = look.tick() => {
                     let now = Files::of(&self.live.load().config);
                     // Looked at twice: a file that is just being written is left alone until it rests.
                     if now != files && now == seen {
-                        self.reload(Trigger::File, None).await;
+                        self.reload(Trigger::File, &Task::Load).await;
                         files = Files::of(&self.live.load().config).dated(&now);
                     }
                     seen = now;
@@ -243,17 +303,18 @@ impl<R: Rim> Reloader<R> {
             return;
         }
         let config = Arc::clone(&old.config);
-        let result = self.swap(&old, config, None, Diagnostics::default()).await;
+        let result = self.swap(&old, Next::of(config)).await;
         self.tried = (Instant::now(), (pause * 2).min(PAUSES.1));
         if let Ok(result @ Result::Applied { .. }) = result {
             self.finish(Trigger::Retry, result);
         }
     }
 
-    async fn reload(&mut self, trigger: Trigger, order: Option<&plugin::Order>) -> Arc<Outcome> {
-        let result = match order {
-            Some(order) => self.carry_out(order).await,
-            None => self.load(trigger).await,
+    async fn reload(&mut self, trigger: Trigger, task: &Task) -> Arc<Outcome> {
+        let result = match task {
+            Task::Load => self.load(trigger).await,
+            Task::Plugin(order) => self.carry_out(order).await,
+            Task::Change(change) => self.change(change).await,
         };
         self.finish(
             trigger,
@@ -268,7 +329,11 @@ impl<R: Rim> Reloader<R> {
             result,
         });
         self.tell(&outcome);
-        if !matches!(outcome.result, Result::Unchanged { .. } | Result::Refused { .. }) {
+        let idle = matches!(
+            outcome.result,
+            Result::Unchanged { .. } | Result::Refused { .. } | Result::Valid { .. }
+        );
+        if !idle {
             self.last.store(Some(Arc::clone(&outcome)));
         }
         outcome
@@ -295,6 +360,7 @@ impl<R: Rim> Reloader<R> {
                 error!(?trigger, problems = %diagnostics, "configuration rejected, the old one runs on");
                 self.metrics.reloaded(metrics::Reload::Rejected);
             }
+            Result::Valid { .. } => info!(?trigger, "tried only, nothing changed"),
             Result::Refused { reason } => info!(?trigger, %reason, "nothing changed"),
         }
     }
@@ -305,19 +371,36 @@ impl<R: Rim> Reloader<R> {
             if trigger == Trigger::File {
                 // Only components can have changed.
                 let config = Arc::clone(&old.config);
-                return self.swap(&old, config, None, Diagnostics::default()).await;
+                return self.swap(&old, Next::of(config)).await;
             }
             let message = "the configuration came from standard input and can not be read again";
             return Err(Diagnostics::from_message(Code::File, message));
         }
-        let mut loaded = config::load(self.source.clone()).and_then(jwt::accept)?;
-        router::warn_of_unreachable(&mut loaded);
-        let config = if loaded.config.hash == old.config.hash {
-            Arc::clone(&old.config)
-        } else {
-            Arc::new(loaded.config)
+        let loaded = config::load(self.source.clone())?;
+        let loaded = self.added.load().join(loaded)?;
+        let next = Next::loaded(loaded, &old)?;
+        self.swap(&old, next).await
+    }
+
+    /// What is added, in the configuration that runs: its files are not read again.
+    async fn change(&mut self, change: &Change) -> std::result::Result<Result, Diagnostics> {
+        let old = self.live.load_full();
+        let added = self.added.load_full();
+        let next = match added.next(change, &old.config) {
+            Ok(next) => next,
+            Err(reason) => return Ok(Result::Refused { reason }),
         };
-        self.swap(&old, config, None, loaded.warnings).await
+        let Some(version) = next else {
+            let hash = old.config.hash.clone();
+            return Ok(Result::Unchanged { hash });
+        };
+        let loaded = added.fitting(change, old.config.with(&version.added)?)?;
+        let next = Next {
+            version: Some(version),
+            dry_run: change.dry_run,
+            ..Next::loaded(loaded, &old)?
+        };
+        self.swap(&old, next).await
     }
 
     /// One plugin alone, in the configuration that runs.
@@ -327,7 +410,11 @@ impl<R: Rim> Reloader<R> {
             return Ok(Result::Refused { reason });
         }
         let config = Arc::clone(&old.config);
-        self.swap(&old, config, Some(order), Diagnostics::default()).await
+        let next = Next {
+            order: Some(order),
+            ..Next::of(config)
+        };
+        self.swap(&old, next).await
     }
 
     fn refusal(&self, config: &Config, order: &plugin::Order) -> Option<Refusal> {
@@ -341,13 +428,40 @@ impl<R: Rim> Reloader<R> {
         }
     }
 
+    /// Has a version on the disk before it runs.
+    async fn keep(
+        &self,
+        version: Option<Arc<Version>>,
+        inactive: Option<Vec<Inactive>>,
+    ) -> std::io::Result<()> {
+        let mut added = Added::clone(&self.added.load());
+        if let Some(inactive) = inactive {
+            added.inactive = inactive;
+        }
+        if let Some(version) = version {
+            let mut versions = added.versions;
+            let kept = tokio::task::spawn_blocking(move || versions.append(version).map(|()| versions));
+            added.versions = kept
+                .await
+                .unwrap_or_else(|panic| Err(std::io::Error::other(panic)))?;
+        }
+        self.added.store(Arc::new(added));
+        Ok(())
+    }
+
     async fn swap(
         &mut self,
         old: &Arc<Snapshot>,
-        config: Arc<Config>,
-        order: Option<&plugin::Order>,
-        mut warnings: Diagnostics,
+        next: Next<'_>,
     ) -> std::result::Result<Result, Diagnostics> {
+        let Next {
+            config,
+            order,
+            version,
+            inactive,
+            dry_run,
+            mut warnings,
+        } = next;
         let control = tokio::runtime::Handle::current();
         let same = Arc::ptr_eq(&config, &old.config);
         let hash = config.hash.clone();
@@ -357,7 +471,7 @@ impl<R: Rim> Reloader<R> {
         let known = |problem: &plugin::Problem| old.plugins.problems().any(|known| known.is_same(problem));
         let worse = !loading.problems.iter().all(known);
         let healed = old.plugins.problems().count() > loading.problems.len();
-        let idle = same && !healed && loading.changes.is_empty();
+        let idle = same && !healed && loading.changes.is_empty() && version.is_none();
         let failed = loading.failures().next().is_some();
         if failed {
             self.loader.note_failures(loading.failures());
@@ -375,16 +489,27 @@ impl<R: Rim> Reloader<R> {
         } else {
             Some(self.rim.prepare(&config)?)
         };
+        let mut changed = differences(&old.config, &config);
+        changed.extend(loading.changes.iter().map(plugin::Change::to_string));
+        if dry_run {
+            return Ok(Result::Valid {
+                hash,
+                changed,
+                warnings,
+            });
+        }
         // Names that are new get an answer before the first request asks for them.
         snapshot.first_answers(FIRST_ANSWERS).await;
+        if let Err(error) = self.keep(version, inactive).await {
+            let reason = Refusal::Disk(error.to_string());
+            return Ok(Result::Refused { reason });
+        }
         self.loader.commit(&loading).await.map_err(|error| {
             Diagnostics::from_message(
                 Code::File,
                 format!("the component cannot be kept in the state folder: {error}"),
             )
         })?;
-        let mut changed = differences(&old.config, &config);
-        changed.extend(loading.changes.iter().map(plugin::Change::to_string));
         snapshot.show_upstreams();
         self.live.store(Arc::new(snapshot));
         if let Some(ready) = ready {
@@ -400,9 +525,52 @@ impl<R: Rim> Reloader<R> {
         }
         Ok(Result::Applied {
             hash,
+            version: self.added.load().versions.current().number,
             changed,
             plugins: loading.changes,
             warnings,
+        })
+    }
+}
+
+/// What is to run.
+struct Next<'o> {
+    config: Arc<Config>,
+    order: Option<&'o plugin::Order>,
+    /// What is added in it, when that is new.
+    version: Option<Arc<Version>>,
+    /// What was added and is not in it; `None` when that is as it was.
+    inactive: Option<Vec<Inactive>>,
+    /// Only find out whether it could.
+    dry_run: bool,
+    warnings: Diagnostics,
+}
+
+impl<'o> Next<'o> {
+    fn of(config: Arc<Config>) -> Self {
+        Self {
+            config,
+            order: None,
+            version: None,
+            inactive: None,
+            dry_run: false,
+            warnings: Diagnostics::default(),
+        }
+    }
+
+    /// What was understood; the configuration that runs when it means the same.
+    fn loaded(loaded: Loaded, old: &Snapshot) -> std::result::Result<Self, Diagnostics> {
+        let mut loaded = jwt::accept(loaded)?;
+        router::warn_of_unreachable(&mut loaded);
+        let config = if loaded.config.hash == old.config.hash {
+            Arc::clone(&old.config)
+        } else {
+            Arc::new(loaded.config)
+        };
+        Ok(Self {
+            inactive: Some(loaded.inactive),
+            warnings: loaded.warnings,
+            ..Self::of(config)
         })
     }
 }

@@ -14,7 +14,7 @@ use http::{HeaderMap, HeaderName, Method, StatusCode};
 use serde_json::Value;
 
 use super::diagnostics::Diagnostics;
-use super::reading::{Reading, read_file};
+use super::reading::Reading;
 use super::{Component, Config, Place, Plugin, Route, Source, ValuePattern};
 use super::{fit, load, tree};
 
@@ -231,8 +231,9 @@ impl Default for Message {
 /// # Errors
 /// Everything that is wrong with it.
 pub fn load_cases(file: &Path, component: &Component, name: &str) -> Result<Cases, Diagnostics> {
-    let text = read_file(file).map_err(|error| load::unreadable(&Source::File(file.to_owned()), &error))?;
     let mut reading = Reading::new(Diagnostics::default(), &|name| std::env::var_os(name));
+    let text = reading.disk.configuration(file);
+    let text = text.map_err(|error| load::unreadable(&Source::File(file.to_owned()), &error))?;
     let index = reading.open_file(file, &text);
     read_cases(index, &text, component, name, &mut reading)
 }

@@ -51,7 +51,7 @@ impl Diagnostics {
     }
 }
 
-/// `severity`, `code`, `message`, `file`, `line`, `column`, `end`, `help`.
+/// `severity`, `code`, `message`, `file`, `pointer`, `line`, `column`, `end`, `help`.
 impl Serialize for Diagnostic {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(None)?;
@@ -60,6 +60,9 @@ impl Serialize for Diagnostic {
         map.serialize_entry("message", &self.message)?;
         if let Some(place) = &self.place {
             map.serialize_entry("file", &place.file)?;
+            if let Some(pointer) = &place.pointer {
+                map.serialize_entry("pointer", pointer)?;
+            }
             map.serialize_entry("line", &place.line)?;
             map.serialize_entry("column", &place.column)?;
             map.serialize_entry("end", &place.end)?;

@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use super::diagnostics::{At, Code, Diagnostics};
+use super::diagnostics::{At, Code};
 use super::reading::Reading;
 use super::section::{Section, What};
 use super::tree::Text;
@@ -150,35 +150,6 @@ fn settings(main: &mut Section, reading: &mut Reading<'_>) -> (Config, Defaults)
     (config, defaults)
 }
 
-/// The configuration of `gatewit proxy`.
-pub(super) fn for_proxy(to: &str, listen: &str) -> Result<Config, Diagnostics> {
-    let mut reading = Reading::new(Diagnostics::default(), &|_| None);
-    let mut problems = Diagnostics::default();
-    for (flag, wrong) in [
-        ("--to", to.parse::<super::Authority>().err()),
-        ("--listen", listen.parse::<super::Listener>().err()),
-    ] {
-        if let Some(wrong) = wrong {
-            problems
-                .error(Code::InvalidValue, None, format!("{flag}: {}", wrong.message))
-                .help = wrong.help;
-        }
-    }
-    if problems.has_errors() {
-        return Err(problems);
-    }
-    // Both are plain addresses now, so they need no escapes.
-    let text = format!("listen = [\"{listen}\"]\n[[route]]\npath = \"/\"\nto = \"{to}\"\n");
-    let main = reading.open_text("<command line>", &text);
-    let documents = super::include::documents(main, &text, &mut reading);
-    let (config, _) = config(documents, &mut reading);
-    if reading.problems.has_errors() {
-        Err(reading.problems)
-    } else {
-        Ok(config)
-    }
-}
-
 fn empty() -> Config {
     Config {
         listeners: Vec::new(),
@@ -204,6 +175,7 @@ fn empty() -> Config {
         folders: Vec::new(),
         hash: String::new(),
         texts: super::excerpt::Texts::default(),
+        read: Arc::default(),
     }
 }
 
