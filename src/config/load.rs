@@ -1,6 +1,7 @@
 //! From a source to a [`Config`] or to everything that is wrong with it.
 
 use std::collections::BTreeSet;
+use std::fmt;
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -113,12 +114,18 @@ fn load_with(source: &Source, problems: Diagnostics) -> Result<Loaded, Diagnosti
 }
 
 /// What was read of a configuration.
-#[derive(Debug)]
 pub(super) struct Read {
     source: Source,
     /// The main file.
     text: Arc<str>,
     disk: Disk,
+}
+
+/// Secrets may stand in it.
+impl fmt::Debug for Read {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.disk.fmt(f)
+    }
 }
 
 impl Default for Read {
