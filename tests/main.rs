@@ -25,6 +25,7 @@ mod plugins;
 mod reload;
 mod retries;
 mod routing;
+mod saving;
 mod stopping;
 mod tidy;
 mod upgrade;

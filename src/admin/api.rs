@@ -10,8 +10,10 @@ use hyper::body::Incoming;
 use percent_encoding::percent_decode_str;
 use serde_json::{Value, json};
 
+use super::format::{self, Format};
 use super::guard::{self, Verdict};
 use super::{State, plugins, scrape, view};
+use crate::config;
 use crate::reload::{self, Outcome, Refusal, Trigger};
 use crate::shutdown::Phase;
 use crate::snapshot::Snapshot;
@@ -32,7 +34,7 @@ const PATHS: [(&str, &[Method], &str); 13] = [
     (
         "/api/v1/config",
         &[Method::GET],
-        "what the configuration means, defaults included",
+        "what the configuration means, defaults included; ?format=toml for a file",
     ),
     (
         "/api/v1/routes",
@@ -116,6 +118,7 @@ pub(super) async fn answer(state: &State, peer: IpAddr, request: Request<Incomin
         ("/api/v1/plugins/{name}", "PUT") => plugins::put(state, &name, &request.headers, body).await,
         ("/api/v1/plugins/{name}/reload", _) => plugins::reload(state, &name).await,
         ("/api/v1/plugins/{name}/rollback", _) => plugins::roll_back(state, &name, request.uri.query()).await,
+        ("/api/v1/config", _) => configuration(state, format::asked(request.uri.query(), &request.headers)),
         (_, "POST") => ended(state.reload.reload(Trigger::Api).await.as_deref()),
         _ => read(state, pattern, &name),
     }
@@ -143,7 +146,6 @@ fn read(state: &State, path: &str, name: &str) -> Answer {
             with_type(StatusCode::OK, metrics::CONTENT_TYPE, text)
         }
         "/api/v1/version" => json(StatusCode::OK, &version(state, &snapshot.config.hash)),
-        "/api/v1/config" => json(StatusCode::OK, &view::config(&snapshot.config)),
         "/api/v1/routes" => json(
             StatusCode::OK,
             &view::routes(&snapshot.config, snapshot.router.order()),
@@ -168,6 +170,18 @@ fn read(state: &State, path: &str, name: &str) -> Answer {
             Some(last) => json(StatusCode::OK, &json!(*last)),
             None => json(StatusCode::OK, &Value::Null),
         },
+    }
+}
+
+fn configuration(state: &State, asked: Result<Format, &str>) -> Answer {
+    let snapshot = state.live.load_full();
+    match asked {
+        Ok(Format::Json) => json(StatusCode::OK, &view::config(&snapshot.config)),
+        Ok(Format::Toml) => {
+            let text = config::render_toml(&snapshot.config);
+            with_type(StatusCode::OK, format::TOML, text)
+        }
+        Err(why) => problem(StatusCode::BAD_REQUEST, why),
     }
 }
 

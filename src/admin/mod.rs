@@ -23,6 +23,7 @@ use crate::snapshot::Live;
 use crate::telemetry::metrics::Metrics;
 
 mod api;
+mod format;
 mod guard;
 mod plugins;
 mod scrape;

@@ -50,6 +50,7 @@ fn route(config: &Config, route: &Route, host: Option<&HostPattern>) -> Value {
         "timeout": duration(route.timeout),
         "retries": route.retries,
         "request_body": route.request_body,
+        "plugins": route.chain.iter().map(|used| used.plugin.as_str()).collect::<Vec<_>>(),
         "file": route.place.file.and_then(|index| config.files.get(index)),
         "line": route.place.line,
     });

@@ -81,6 +81,11 @@ pub(super) struct Connection {
 }
 
 impl AdminArgs {
+    /// The configuration that tells where the gateway is.
+    pub(super) fn config(&self) -> &ConfigArgs {
+        &self.config
+    }
+
     /// Asks the gateway that is meant; says why when there is no answer.
     pub(super) fn ask(&self, method: Method, path: &str, patience: Duration) -> Result<Answer, Exit> {
         once(&self.target()?, method, path, patience).map_err(|error| {

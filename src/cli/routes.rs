@@ -1,16 +1,22 @@
-//! `gatewit routes`: the effective table, the winner first.
+//! `gatewit routes`: the effective table, the winner first, of a file or of a running gateway.
 
 use serde::Serialize;
 
 use super::Exit;
-use crate::config::{Action, Config, Forward, HostPattern, PathPattern, Redirect, Rewrite, Route};
+use super::ask::AdminArgs;
+use crate::config::{self, Action, Config, Forward, HostPattern, PathPattern, Redirect, Rewrite, Route};
 use crate::router::Router;
+
+mod live;
 
 /// What `routes` takes.
 #[derive(clap::Args, Debug)]
 pub(super) struct Args {
     #[command(flatten)]
-    config: super::ConfigArgs,
+    admin: AdminArgs,
+    /// Ask the running gateway, and do not look at the file but for where it is
+    #[arg(long, env = "GATEWIT_ROUTES_LIVE")]
+    live: bool,
     /// How to print them
     #[arg(
         long,
@@ -29,20 +35,34 @@ enum Format {
     Human,
     /// An array of objects
     Json,
+    /// The whole configuration as a file, defaults included, secrets masked
+    Toml,
 }
 
 /// Runs the command.
 pub(super) fn run(args: &Args) -> Exit {
-    let config = match args.config.load() {
-        Ok(loaded) => loaded.config,
-        Err(exit) => return exit,
+    let text = match (args.live, args.format) {
+        (true, Format::Toml) => live::file(&args.admin),
+        (true, format) => live::rows(&args.admin).map(|rows| shown(&rows, format)),
+        (false, format) => args.admin.config().load().map(|loaded| match format {
+            Format::Toml => config::render_toml(&loaded.config),
+            format => shown(&rows(&loaded.config), format),
+        }),
     };
-    let rows = rows(&config);
-    super::print(&match args.format {
-        Format::Human => human(&rows),
-        Format::Json => json(&rows),
-    });
-    Exit::Ok
+    match text {
+        Ok(text) => {
+            super::print(&text);
+            Exit::Ok
+        }
+        Err(exit) => exit,
+    }
+}
+
+fn shown(rows: &[Row], format: Format) -> String {
+    match format {
+        Format::Human => human(rows),
+        Format::Json | Format::Toml => json(rows),
+    }
 }
 
 /// A route under one of its hosts.
@@ -66,23 +86,27 @@ fn rows(config: &Config) -> Vec<Row> {
     let router = Router::new(&config.routes);
     let row = |(index, host): (usize, Option<&HostPattern>)| {
         let route = config.routes.get(index)?;
-        Some(Row {
-            name: route.name.clone(),
-            host: host.map(ToString::to_string),
-            kind: match route.path {
-                PathPattern::Prefix(_) | PathPattern::Template(_) => "prefix",
-                PathPattern::Exact(_) => "exact",
-                PathPattern::Regex(_) => "regex",
-            },
-            path: route.path.to_string(),
-            when: conditions(route),
-            plugins: route.chain.iter().map(|used| used.plugin.clone()).collect(),
-            to: target(route),
-            rewrite: rewrite(route),
-            at: place(config, route),
-        })
+        Some(row(route, host.map(ToString::to_string), place(config, route)))
     };
     router.order().filter_map(row).collect()
+}
+
+fn row(route: &Route, host: Option<String>, at: String) -> Row {
+    Row {
+        name: route.name.clone(),
+        host,
+        kind: match route.path {
+            PathPattern::Prefix(_) | PathPattern::Template(_) => "prefix",
+            PathPattern::Exact(_) => "exact",
+            PathPattern::Regex(_) => "regex",
+        },
+        path: route.path.to_string(),
+        when: conditions(route),
+        plugins: route.chain.iter().map(|used| used.plugin.clone()).collect(),
+        to: target(route),
+        rewrite: rewrite(route),
+        at,
+    }
 }
 
 fn human(rows: &[Row]) -> String {
@@ -278,7 +302,7 @@ mod tests {
         assert!(human(&rows).contains("PLUGINS"));
         let parsed: serde_json::Value = serde_json::from_str(&json(&rows)).unwrap();
         assert_eq!(parsed[0]["plugins"], serde_json::json!(["request-id", "headers"]));
-        assert!(!human(&table_of(crate::config::DEFAULT)).contains("PLUGINS"));
+        assert!(!human(&table_of(config::DEFAULT)).contains("PLUGINS"));
     }
 
     #[test]
@@ -300,7 +324,7 @@ mod tests {
 
     #[test]
     fn the_default_is_one_route_to_app() {
-        let rows = table_of(crate::config::DEFAULT);
+        let rows = table_of(config::DEFAULT);
         let text = human(&rows);
         assert!(text.contains("app:12345"), "{text}");
         let parsed: serde_json::Value = serde_json::from_str(&json(&rows)).unwrap();

@@ -22,7 +22,7 @@ pub use plugin::{
     AUTHENTICATION, BUNDLED, Bounds, Component, Failure, Grants, Isolation, Json, Key, KeyMaterial,
     NamedSecret, Plugin, RateBudget, Reaction, Store, Use, Verifier, VerifierKeys,
 };
-pub use render::{MASK, render};
+pub use render::{MASK, render, render_toml};
 pub use schema::schema;
 pub use types::{Authority, Element, Host, HostPattern, PathPattern, Secret, Size, ValuePattern};
 pub use units::duration;
