@@ -204,25 +204,68 @@ mod tests {
         }
     }
 
-    #[test]
-    fn everything_that_is_written_is_read_as_it_was() {
-        let long = "x".repeat(WIDTH);
-        let value = json!({
-            "b": { "c": { "text": "two\nlines \"\"\"\\ \r\n'", "d": { "long": long }, "e": [[], {}] } },
-            "list": [{ "in": [{ "long": long, "t": { "u": [{ "v": long }] } }, {}], "after": 1 }, {}],
-            "numbers": [0, -7, i64::MAX, i64::MIN, 0.1, -0.0, 1e300, 1e-7],
-            "texts": ["\u{0}\u{1f}\u{7f}\u{85}\u{2028}\t", "''", "'\"\\", long, long],
-            "": { "": "", "a.b\"c\\\n": "é", "tables": [{ "a": long }, { "a": 2 }] },
-            "last": true,
-        });
-        let text = written(&value);
+    #[track_caller]
+    fn assert_read_as_written(value: &Value) {
+        let text = written(value);
         let mut reading = Reading::new(Diagnostics::default(), &|_| None);
         let index = reading.open_text("written", &text);
         let root = tree::parse(&text, index, &|_| None, &mut reading.problems);
         let mut read = Object::default();
         read.extend(root, &mut reading);
         assert!(reading.problems.is_empty(), "{}\n{text}", reading.problems);
-        assert_eq!(read.finish(Place::default()).value, value, "{text}");
+        assert_eq!(&read.finish(Place::default()).value, value, "{text}");
+    }
+
+    #[test]
+    fn everything_that_is_written_is_read_as_it_was() {
+        let long = "x".repeat(WIDTH);
+        assert_read_as_written(&json!({
+            "b": { "c": { "text": "two\nlines \"\"\"\\ \r\n'", "d": { "long": long }, "e": [[], {}] } },
+            "list": [{ "in": [{ "long": long, "t": { "u": [{ "v": long }] } }, {}], "after": 1 }, {}],
+            "numbers": [0, -7, i64::MAX, i64::MIN, 0.1, -0.0, 1e300, 1e-7],
+            "texts": ["\u{0}\u{1f}\u{7f}\u{85}\u{2028}\t", "''", "'\"\\", long, long],
+            "": { "": "", "a.b\"c\\\n": "é", "tables": [{ "a": long }, { "a": 2 }] },
+            "last": true,
+        }));
+    }
+
+    #[test]
+    fn whatever_is_written_is_read_as_it_was() {
+        let mut random = fastrand::Rng::with_seed(2015);
+        for _ in 0..500 {
+            let table: Map<_, _> = (0..6)
+                .map(|_| (words(&mut random), any(&mut random, 5)))
+                .collect();
+            assert_read_as_written(&Value::Object(table));
+        }
+    }
+
+    fn any(random: &mut fastrand::Rng, depth: usize) -> Value {
+        let size = random.usize(0..4);
+        match random.u8(0..if depth == 0 { 4 } else { 9 }) {
+            0 => json!(random.i64(..)),
+            1 => json!(random.f64() * 1e9),
+            2 => json!(random.bool()),
+            3 | 4 => json!(words(random)),
+            5 => (0..size).map(|_| any(random, depth - 1)).collect(),
+            6 => {
+                let table = |random: &mut fastrand::Rng| json!({ words(random): any(random, depth - 1) });
+                (0..size).map(|_| table(random)).collect()
+            }
+            _ => (0..size)
+                .map(|_| (words(random), any(random, depth - 1)))
+                .collect(),
+        }
+    }
+
+    fn words(random: &mut fastrand::Rng) -> String {
+        let words = [
+            "a", "b.c", "-", " ", "'", "\"", "\"\"\"", "\\", "\n", "\r", "\t", "\u{1}", "é", "#", "]",
+            "longer",
+        ];
+        (0..random.usize(0..12))
+            .map(|_| words[random.usize(0..words.len())])
+            .collect()
     }
 
     #[test]
