@@ -102,8 +102,9 @@ impl Instance {
             false => Err(Spent.into()),
         });
         arm(&mut store, budget);
-        let made = code.pre.instantiate_async(&mut store);
-        let instance: Component = match within(&meter, Instant::now() + budget.time, made).await {
+        let until = Instant::now() + budget.time;
+        let made = within(&meter, until, pin!(code.pre.instantiate_async(&mut store))).await;
+        let instance: Component = match made {
             Some(Ok(instance)) => instance,
             Some(Err(error)) => return Err(explain(&error, &store)),
             None => return Err(Cause::Time),
@@ -172,7 +173,8 @@ impl Instance {
         arm(store, budget);
         let until = began + budget.time;
         store.data_mut().until = until;
-        match within(meter, until, call(store, functions)).await {
+        let said = within(meter, until, pin!(call(store, functions))).await;
+        match said {
             Some(Ok(said)) => Ok(said),
             Some(Err(error)) => Err(explain(&error, store)),
             None => Err(Cause::Time),
@@ -222,9 +224,8 @@ fn arm(store: &mut Store<Guest>, budget: Budget) {
 }
 
 /// `None` when it took too long. There is no timer as long as the guest neither waits nor runs for more than a tick.
-async fn within<T>(meter: &Meter, until: Instant, call: impl Future<Output = T>) -> Option<T> {
-    let mut call = pin!(call);
-    let mut timer: Pin<&mut Option<Sleep>> = pin!(None);
+async fn within<T>(meter: &Meter, until: Instant, mut call: Pin<&mut impl Future<Output = T>>) -> Option<T> {
+    let mut timer: Option<Pin<Box<Sleep>>> = None;
     std::future::poll_fn(|context: &mut Context<'_>| {
         if let Poll::Ready(said) = call.as_mut().poll(context) {
             return Poll::Ready(Some(said));
@@ -232,13 +233,8 @@ async fn within<T>(meter: &Meter, until: Instant, call: impl Future<Output = T>)
         if !meter.yielded.swap(false, Relaxed) {
             meter.waited.store(true, Relaxed);
         }
-        if timer.is_none() {
-            timer.set(Some(sleep_until(until.into())));
-        }
-        match timer.as_mut().as_pin_mut() {
-            Some(timer) => timer.poll(context).map(|()| None),
-            None => Poll::Pending,
-        }
+        let timer = timer.get_or_insert_with(|| Box::pin(sleep_until(until.into())));
+        timer.as_mut().poll(context).map(|()| None)
     })
     .await
 }

@@ -241,30 +241,40 @@ impl Instances {
     ) -> Result<(Box<Instance>, Busy, Began), Cause> {
         self.took.set(Duration::ZERO);
         bound.quarantine.admit(route(scene)).map_err(Cause::Quarantined)?;
-        let mut began = Began::now();
+        let began = Began::now();
+        match self.pools.take(bound) {
+            Some((Some(instance), busy)) => Ok((instance, busy, began)),
+            // In a box, because it is large and rare: every call would carry it along.
+            Some((None, busy)) => Box::pin(self.make(bound, scene, busy, began)).await,
+            None => {
+                bound.quarantine.forget(route(scene));
+                Err(Cause::Busy)
+            }
+        }
+    }
+
+    /// A new instance for a call.
+    async fn make(
+        &self,
+        bound: &Arc<Bound>,
+        scene: &mut Option<Box<Scene>>,
+        busy: Busy,
+        mut began: Began,
+    ) -> Result<(Box<Instance>, Busy, Began), Cause> {
         let mut lent = Lent {
             bound,
             scene,
             instance: None,
             over: false,
         };
-        let Some((instance, busy)) = self.pools.take(bound) else {
-            return Err(Cause::Busy);
-        };
-        let made = match instance {
-            Some(instance) => Ok(instance),
-            None => {
-                let mut made = Instance::configured(&bound.generation.code, &bound.binding).await;
-                if let Ok(instance) = &mut made {
-                    instance.guest().caller.clone_from(&self.caller);
-                }
-                began.hook = Instant::now();
-                made
-            }
-        };
+        let made = Instance::configured(&bound.generation.code, &bound.binding).await;
         lent.over = true;
+        began.hook = Instant::now();
         let cause = match made {
-            Ok(instance) => return Ok((instance, busy, began)),
+            Ok(mut instance) => {
+                instance.guest().caller.clone_from(&self.caller);
+                return Ok((instance, busy, began));
+            }
             Err(Stillborn::Cause(cause)) => cause,
             Err(Stillborn::Refused(problems)) => {
                 let why = problems.first().map_or("", |problem| problem.message.as_str());
