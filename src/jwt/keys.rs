@@ -3,7 +3,7 @@
 
 use aws_lc_rs::digest::{SHA256, digest};
 use aws_lc_rs::rsa::PublicKey;
-use aws_lc_rs::signature::{self, ParsedPublicKey};
+use aws_lc_rs::signature::{self, ParsedPublicKey, RsaParameters, RsaPublicKeyComponents};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::{Algorithm, AlgorithmFamily, DecodingKey, DecodingKeyKind};
@@ -18,6 +18,16 @@ const MOST_KEYS: usize = 1000;
 /// RFC 7518 section 3.3, and what the library computes with.
 const RSA_BITS: std::ops::RangeInclusive<usize> = 2048..=8192;
 
+/// How a signature of RSA is verified.
+const RSA: [(Algorithm, &RsaParameters); 6] = [
+    (Algorithm::RS256, &signature::RSA_PKCS1_2048_8192_SHA256),
+    (Algorithm::RS384, &signature::RSA_PKCS1_2048_8192_SHA384),
+    (Algorithm::RS512, &signature::RSA_PKCS1_2048_8192_SHA512),
+    (Algorithm::PS256, &signature::RSA_PSS_2048_8192_SHA256),
+    (Algorithm::PS384, &signature::RSA_PSS_2048_8192_SHA384),
+    (Algorithm::PS512, &signature::RSA_PSS_2048_8192_SHA512),
+];
+
 /// Some keys.
 #[derive(Debug, Default)]
 pub(super) struct KeySet {
@@ -31,6 +41,8 @@ pub(super) struct Key {
     /// Never those of two kinds of keys.
     pub(super) algorithms: Vec<Algorithm>,
     material: DecodingKey,
+    /// Taken apart once for each of its algorithms, which costs as much as using it; none for a shared secret.
+    public: Vec<(Algorithm, ParsedPublicKey)>,
 }
 
 impl KeySet {
@@ -126,8 +138,13 @@ impl KeySet {
 impl Key {
     /// Whether this key made the signature (in base64url).
     pub(super) fn verifies(&self, signed: &str, signature: &str, algorithm: Algorithm) -> bool {
-        let verified = jsonwebtoken::crypto::verify(signature, signed.as_bytes(), &self.material, algorithm);
-        verified.unwrap_or(false)
+        let Some((_, public)) = self.public.iter().find(|(its, _)| *its == algorithm) else {
+            let verified =
+                jsonwebtoken::crypto::verify(signature, signed.as_bytes(), &self.material, algorithm);
+            return verified.unwrap_or(false);
+        };
+        let signature = URL_SAFE_NO_PAD.decode(signature);
+        signature.is_ok_and(|signature| public.verify_sig(signed.as_bytes(), &signature).is_ok())
     }
 
     fn secret(secret: &[u8], id: Option<String>) -> Result<Self, String> {
@@ -203,23 +220,29 @@ impl Key {
 
     /// Looks whether it is a key at all, and strong enough.
     fn new(material: DecodingKey, id: Option<String>) -> Result<Self, String> {
-        let algorithms = match material.family() {
+        let public = match material.family() {
             AlgorithmFamily::Rsa => {
                 check_rsa(material.kind())?;
-                AlgorithmFamily::Rsa.algorithms().to_vec()
+                parse_rsa(material.kind()).ok_or("not a key of RSA")?
             }
-            AlgorithmFamily::Ec => vec![curve(material.kind())?],
+            AlgorithmFamily::Ec => vec![point(material.kind())?],
             AlgorithmFamily::Ed => {
                 let key = material.try_get_as_bytes().unwrap_or_default();
-                ParsedPublicKey::new(&signature::ED25519, key).map_err(|_| "not a key of Ed25519")?;
-                vec![Algorithm::EdDSA]
+                let key =
+                    ParsedPublicKey::new(&signature::ED25519, key).map_err(|_| "not a key of Ed25519")?;
+                vec![(Algorithm::EdDSA, key)]
             }
-            AlgorithmFamily::Hmac => AlgorithmFamily::Hmac.algorithms().to_vec(),
+            AlgorithmFamily::Hmac => Vec::new(),
         };
+        let mut algorithms: Vec<_> = public.iter().map(|(algorithm, _)| *algorithm).collect();
+        if material.family() == AlgorithmFamily::Hmac {
+            algorithms.extend_from_slice(AlgorithmFamily::Hmac.algorithms());
+        }
         Ok(Self {
             id,
             algorithms,
             material,
+            public,
         })
     }
 
@@ -259,17 +282,24 @@ fn check_rsa(kind: &DecodingKeyKind) -> Result<(), String> {
     if !RSA_BITS.contains(&bits) {
         return Err(format!("an RSA key of {bits} bits; it must have 2048 to 8192"));
     }
-    if let DecodingKeyKind::RsaModulusExponent { n, e } = kind {
-        let components = signature::RsaPublicKeyComponents { n, e };
-        components
-            .to_parsed_public_key(&signature::RSA_PKCS1_2048_8192_SHA256)
-            .map_err(|_| "not a key of RSA")?;
-    }
     Ok(())
 }
 
+/// For every algorithm of RSA (RFC 7518 sections 3.3 and 3.5).
+fn parse_rsa(kind: &DecodingKeyKind) -> Option<Vec<(Algorithm, ParsedPublicKey)>> {
+    let parse = |rule: &'static RsaParameters| match kind {
+        DecodingKeyKind::SecretOrDer(der) => ParsedPublicKey::new(rule, der).ok(),
+        DecodingKeyKind::RsaModulusExponent { n, e } => {
+            RsaPublicKeyComponents { n, e }.to_parsed_public_key(rule).ok()
+        }
+    };
+    RSA.iter()
+        .map(|&(algorithm, rule)| Some((algorithm, parse(rule)?)))
+        .collect()
+}
+
 /// The algorithm of a point's curve. Nothing but a point on it is accepted.
-fn curve(kind: &DecodingKeyKind) -> Result<Algorithm, String> {
+fn point(kind: &DecodingKeyKind) -> Result<(Algorithm, ParsedPublicKey), String> {
     let DecodingKeyKind::SecretOrDer(point) = kind else {
         return Err("not a point of a curve".to_owned());
     };
@@ -278,6 +308,6 @@ fn curve(kind: &DecodingKeyKind) -> Result<Algorithm, String> {
         97 => (Algorithm::ES384, &signature::ECDSA_P384_SHA384_FIXED),
         _ => return Err("its curve is not supported; P-256 and P-384 are".to_owned()),
     };
-    ParsedPublicKey::new(curve, point).map_err(|_| "not a point of its curve")?;
-    Ok(algorithm)
+    let key = ParsedPublicKey::new(curve, point).map_err(|_| "not a point of its curve")?;
+    Ok((algorithm, key))
 }
