@@ -145,7 +145,7 @@ fn remove_aliases(headers: &mut HeaderMap, name: &HeaderName) {
     // Nearly no request has a name with such a character, so nearly always this allocates nothing.
     let aliases: Vec<_> = headers
         .keys()
-        .filter(|key| key.as_str().bytes().any(is_alias_byte) && *key != name && is_alias(key, name))
+        .filter(|key| is_alias(key, name) && *key != name)
         .cloned()
         .collect();
     for alias in aliases {
