@@ -11,6 +11,7 @@ use super::instance::{Instance, Stillborn};
 use super::powers::{Lines, Powers};
 use super::quarantine::Quarantine;
 use super::stats::Stats;
+use super::turn::Turns;
 use crate::config;
 
 /// Problems that are shown of one configuration.
@@ -48,7 +49,7 @@ impl Bound {
         let slot = generation.engine.slot();
         let id = format!("{}-{}-{}", plugin.name, generation.number(), slot.serial);
         let binding = Arc::new(Binding::new(id, plugin.clone(), used.clone(), powers.clone()));
-        match Instance::configured(&generation.code, &binding).await {
+        match Instance::configured(&generation.code, &binding, &Turns::default()).await {
             Ok(_) => Ok(Arc::new(Self {
                 generation: generation.clone(),
                 binding,

@@ -15,7 +15,7 @@ use super::guest::Guest;
 use super::link;
 
 /// One tick of the clock. CPU time is counted in it.
-const TICK: Duration = Duration::from_millis(1);
+pub(super) const TICK: Duration = Duration::from_millis(1);
 
 /// Instances that there is room for in the pool, and what is tried when there is less address space: 4 GiB each, of
 /// which only what is used is memory.

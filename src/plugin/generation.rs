@@ -20,6 +20,7 @@ use super::guest::{Binding, Guest};
 use super::hooks::{Hooks, Indices};
 use super::instance::{Budget, Instance};
 use super::powers::Powers;
+use super::turn::Turns;
 use crate::config;
 
 /// Bytes of a component.
@@ -212,7 +213,7 @@ impl Generation {
     pub async fn instantiate(&self, plugin: &config::Plugin) -> Result<(Duration, usize), Cause> {
         let binding = Arc::new(Binding::unused(plugin, MEMORY));
         let began = Instant::now();
-        let mut instance = Instance::new(&self.code, &binding, DESCRIBE).await?;
+        let mut instance = Instance::new(&self.code, &binding, &Turns::default(), DESCRIBE).await?;
         Ok((began.elapsed(), instance.guest().extent.memory))
     }
 
@@ -301,7 +302,7 @@ fn invalid(error: &wasmtime::Error) -> LoadError {
 
 async fn describe(code: &Code, plugin: &config::Plugin) -> Result<Info, LoadError> {
     let binding = Arc::new(Binding::unused(plugin, MEMORY));
-    let mut instance = Instance::new(code, &binding, DESCRIBE)
+    let mut instance = Instance::new(code, &binding, &Turns::default(), DESCRIBE)
         .await
         .map_err(LoadError::Describe)?;
     let PluginInfo {

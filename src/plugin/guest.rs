@@ -2,8 +2,7 @@
 //! it may use, and its bounds. What the functions do with it is in `host/`.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use wasmtime::ResourceLimiter;
 use wasmtime::component::ResourceTable;
@@ -15,6 +14,7 @@ use super::console::Console;
 use super::powers::{Lines, Powers};
 use super::scene::Scene;
 use super::stats::Stats;
+use super::turn::{Meter, Turns};
 use crate::config;
 
 /// Resources of WASI that an instance may hold at once: streams, pollables, errors.
@@ -66,26 +66,19 @@ pub(super) struct Guest {
     pub(super) console: Console,
     /// CPU time of the hook that runs.
     pub(super) meter: Arc<Meter>,
+    /// Where it waits when that takes long.
+    pub(super) turns: Turns,
     /// Where its memory and tables end, and how large they are.
     pub(super) extent: Extent,
     wasi: WasiCtx,
     table: ResourceTable,
 }
 
-/// Tells time spent in the guest from time spent waiting, between the store and who polls it.
-#[derive(Debug, Default)]
-pub(super) struct Meter {
-    /// Set when the guest waited in a host function: the tick that follows is not its own.
-    pub(super) waited: AtomicBool,
-    /// Set while it waits only because it was told to let others go on.
-    pub(super) yielded: AtomicBool,
-}
-
 /// Bounds of memory and tables.
 #[derive(Debug)]
 pub(super) struct Extent {
-    /// Ticks of 1 ms left to the hook that runs.
-    pub(super) ticks: u64,
+    /// CPU time left to the hook that runs.
+    pub(super) cpu: Duration,
     /// Bytes of all its memories.
     pub(super) memory: usize,
     /// Set when it asked for more than it may have.
@@ -95,7 +88,7 @@ pub(super) struct Extent {
 
 impl Guest {
     /// The data of a new instance.
-    pub(super) fn new(binding: &Arc<Binding>) -> Self {
+    pub(super) fn new(binding: &Arc<Binding>, turns: &Turns) -> Self {
         let console = Console::default();
         let mut wasi = WasiCtx::builder();
         wasi.stdout(console.clone())
@@ -119,8 +112,9 @@ impl Guest {
             until: Instant::now(),
             console,
             meter: Arc::default(),
+            turns: turns.clone(),
             extent: Extent {
-                ticks: 0,
+                cpu: Duration::ZERO,
                 memory: 0,
                 refused: false,
                 limit: usize::try_from(binding.used.bounds.memory).unwrap_or(usize::MAX),
@@ -152,13 +146,10 @@ impl Guest {
         }
     }
 
-    /// One tick of 1 ms is over while it ran. False when it had none left.
+    /// A tick has come while it ran. False when it has no CPU time left.
     pub(super) fn tick(&mut self) -> bool {
-        if !self.meter.waited.swap(false, Relaxed) {
-            self.extent.ticks = self.extent.ticks.saturating_sub(1);
-        }
-        self.meter.yielded.store(true, Relaxed);
-        self.extent.ticks > 0
+        self.extent.cpu = self.extent.cpu.saturating_sub(self.meter.tick());
+        !self.extent.cpu.is_zero()
     }
 }
 

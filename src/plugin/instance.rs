@@ -3,7 +3,6 @@
 
 use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::sync::atomic::Ordering::Relaxed;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
@@ -13,10 +12,12 @@ use wasmtime::{PoolConcurrencyLimitError, Store, Trap, UpdateDeadline, WasmBackt
 use wasmtime_wasi::I32Exit;
 
 use super::bindings::exports::gatewit::plugin::lifecycle;
+use super::engine::TICK;
 use super::failure::Cause;
 use super::generation::Code;
-use super::guest::{Binding, Guest, Meter};
+use super::guest::{Binding, Guest};
 use super::hooks::Functions;
+use super::turn::{Meter, Turns};
 use crate::config::Bounds;
 
 /// Bytes that one call may hand to the host, beside the bodies it may have.
@@ -31,7 +32,7 @@ const BIRTH: Budget = Budget {
 /// Bounds of one call.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Budget {
-    /// In ticks of 1 ms.
+    /// Looked at every tick of 1 ms.
     pub(super) cpu: Duration,
     /// Waiting included.
     pub(super) time: Duration,
@@ -79,27 +80,29 @@ impl Budget {
             time: BIRTH.time.max(bounds.time),
         }
     }
-
-    fn ticks(self) -> u64 {
-        // The first one comes early.
-        let whole = self.cpu.as_secs().saturating_mul(1_000);
-        whole.saturating_add(u64::from(self.cpu.subsec_nanos().div_ceil(1_000_000)) + 1)
-    }
 }
 
 impl Instance {
     /// A new one, not configured.
-    pub(super) async fn new(code: &Code, binding: &Arc<Binding>, budget: Budget) -> Result<Self, Cause> {
-        let guest = Guest::new(binding);
+    pub(super) async fn new(
+        code: &Code,
+        binding: &Arc<Binding>,
+        turns: &Turns,
+        budget: Budget,
+    ) -> Result<Self, Cause> {
+        let guest = Guest::new(binding, turns);
         let meter = guest.meter.clone();
         let mut store = Store::new(code.pre.engine(), guest);
         let bounds = &binding.used.bounds;
         let body = usize::try_from(bounds.response_body.max(bounds.request_body)).unwrap_or(usize::MAX);
         store.set_hostcall_fuel(HANDED.saturating_add(body));
         store.limiter(|guest| &mut guest.extent);
-        store.epoch_deadline_callback(|mut store| match store.data_mut().tick() {
-            true => Ok(UpdateDeadline::Yield(1)),
-            false => Err(Spent.into()),
+        store.epoch_deadline_callback(|mut store| {
+            let guest = store.data_mut();
+            match guest.tick() {
+                true => Ok(UpdateDeadline::YieldCustom(1, guest.turns.pause(&guest.meter))),
+                false => Err(Spent.into()),
+            }
         });
         arm(&mut store, budget);
         let until = Instant::now() + budget.time;
@@ -130,9 +133,14 @@ impl Instance {
     }
 
     /// A new one for a use, configured.
-    pub(super) async fn configured(code: &Code, binding: &Arc<Binding>) -> Result<Box<Self>, Stillborn> {
+    pub(super) async fn configured(
+        code: &Code,
+        binding: &Arc<Binding>,
+        turns: &Turns,
+    ) -> Result<Box<Self>, Stillborn> {
         let budget = Budget::birth(&binding.used.bounds);
-        let mut instance = Self::new(code, binding, budget).await.map_err(Stillborn::Cause)?;
+        let born = Self::new(code, binding, turns, budget).await;
+        let mut instance = born.map_err(Stillborn::Cause)?;
         let given = lifecycle::Binding {
             id: binding.id.clone(),
             config: binding.config.clone(),
@@ -218,9 +226,9 @@ fn arm(store: &mut Store<Guest>, budget: Budget) {
     store.set_epoch_deadline(1);
     let guest = store.data_mut();
     guest.calls = 0;
-    guest.extent.ticks = budget.ticks();
-    guest.meter.waited.store(false, Relaxed);
-    guest.meter.yielded.store(false, Relaxed);
+    // The first tick comes early.
+    guest.extent.cpu = budget.cpu + TICK;
+    guest.meter.begin();
 }
 
 /// `None` when it took too long. There is no timer as long as the guest neither waits nor runs for more than a tick.
@@ -228,11 +236,10 @@ async fn within<T>(meter: &Meter, until: Instant, mut call: Pin<&mut impl Future
     let mut timer: Option<Pin<Box<Sleep>>> = None;
     std::future::poll_fn(|context: &mut Context<'_>| {
         if let Poll::Ready(said) = call.as_mut().poll(context) {
+            meter.leave();
             return Poll::Ready(Some(said));
         }
-        if !meter.yielded.swap(false, Relaxed) {
-            meter.waited.store(true, Relaxed);
-        }
+        meter.wait();
         let timer = timer.get_or_insert_with(|| Box::pin(sleep_until(until.into())));
         timer.as_mut().poll(context).map(|()| None)
     })

@@ -20,6 +20,7 @@ use super::outcome::{BodyOutcome, RequestOutcome, ResponseOutcome, Summary};
 use super::overlay::Phase;
 use super::pool::{Busy, Closing, Pools};
 use super::scene::Scene;
+use super::turn::Turns;
 
 /// What a call of a hook ends in, as the plugin says it.
 type Said<T> = wasmtime::Result<Result<T, PluginError>>;
@@ -28,6 +29,7 @@ type Said<T> = wasmtime::Result<Result<T, PluginError>>;
 #[derive(Clone, Default)]
 pub struct Instances {
     pub(super) pools: Rc<Pools>,
+    turns: Turns,
     took: Rc<Cell<Duration>>,
     caller: Option<Caller>,
 }
@@ -267,7 +269,7 @@ impl Instances {
             instance: None,
             over: false,
         };
-        let made = Instance::configured(&bound.generation.code, &bound.binding).await;
+        let made = Instance::configured(&bound.generation.code, &bound.binding, &self.turns).await;
         lent.over = true;
         began.hook = Instant::now();
         let cause = match made {

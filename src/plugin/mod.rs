@@ -40,6 +40,7 @@ pub mod source;
 mod stats;
 pub mod store;
 mod stream;
+mod turn;
 
 pub use bound::{Bound, ConfigProblem};
 pub use date::Date;
