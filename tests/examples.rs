@@ -15,6 +15,7 @@ use regex::Regex;
 use serde_json::Value;
 
 use crate::support::binary::{HEAD, Running, ask, eventually, forward_to, lines, origin, said};
+use crate::support::{keys, origin};
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -33,18 +34,28 @@ fn marked(name: &str) -> String {
     inside.to_owned()
 }
 
-/// Loads a configuration from a folder of its own, in which the secrets that it names are.
-fn load(text: &str) -> Loaded {
-    let folder = tempfile::tempdir().unwrap();
-    let secrets = folder.path().join("secrets");
-    fs::create_dir_all(folder.path().join("routes")).unwrap();
+/// A configuration in this folder, with the secrets that it names.
+fn written(text: &str, folder: &Path) -> PathBuf {
+    let secrets = folder.join("secrets");
+    fs::create_dir_all(folder.join("routes")).unwrap();
     fs::create_dir_all(&secrets).unwrap();
     for name in Regex::new("/run/secrets/([a-z_-]+)").unwrap().captures_iter(text) {
-        fs::write(secrets.join(&name[1]), "a secret\n").unwrap();
+        let secret = match &name[1] {
+            "htpasswd" => "alice:$2y$05$bvIG6Nmid91Mu9RcmmWZfO5HJIMCT8riNW0hEp8f6/FuA2/mHZFpe\n",
+            _ => "a secret\n",
+        };
+        fs::write(secrets.join(&name[1]), secret).unwrap();
     }
     let text = text.replace("/run/secrets", secrets.to_str().unwrap());
-    let path = folder.path().join("gatewit.toml");
-    fs::write(&path, &text).unwrap();
+    let path = folder.join("gatewit.toml");
+    fs::write(&path, text).unwrap();
+    path
+}
+
+/// Loads a configuration from a folder of its own.
+fn load(text: &str) -> Loaded {
+    let folder = tempfile::tempdir().unwrap();
+    let path = written(text, folder.path());
     config::load(Source::File(path)).unwrap_or_else(|problems| panic!("{problems}\nin\n{text}"))
 }
 
@@ -150,16 +161,97 @@ fn the_first_example_is_the_built_in_configuration() {
 
 #[test]
 fn every_configuration_in_the_readme_is_good() {
-    let readme = read("README.md");
-    let blocks = Regex::new("(?s)```toml\n(.*?)```").unwrap();
-    let blocks: Vec<_> = blocks
-        .captures_iter(&readme)
-        .map(|block| block[1].to_owned())
-        .collect();
+    let blocks = blocks("README.md", "toml");
     assert!(blocks.len() >= 9, "{}", blocks.len());
     for block in blocks {
         assert_flawless(&block);
     }
+    let sdk = self::blocks("plugins/sdk/README.md", "toml");
+    let sdk: Vec<_> = sdk
+        .iter()
+        .filter(|block| block.starts_with("# gatewit.toml"))
+        .collect();
+    assert!(!sdk.is_empty());
+    for block in sdk {
+        assert_flawless(block);
+    }
+}
+
+/// Blocks of a document in this language.
+fn blocks(document: &str, language: &str) -> Vec<String> {
+    let fence = Regex::new(&format!("(?s)```{language}\n(.*?)```")).unwrap();
+    let text = read(document);
+    fence
+        .captures_iter(&text)
+        .map(|block| block[1].to_owned())
+        .collect()
+}
+
+/// What a fragment of a plugin's README stands in: a line that begins with `plugins` is one of a route, and names what
+/// the reader has declared.
+fn completed(block: &str) -> String {
+    if !block.starts_with("plugins = ") {
+        return block.to_owned();
+    }
+    let mut text = format!("[[route]]\nto = \"app:12345\"\n{block}\n");
+    let budget = Regex::new("budget = \"([a-z-]+)\"").unwrap();
+    for name in budget.captures_iter(block) {
+        writeln!(text, "[budget.{}]\nrate = \"10/s\"", &name[1]).unwrap();
+    }
+    if block.contains("\"jwt\"") {
+        text.push_str("[verifier.default]\njwks = \"https://id.example.com/jwks.json\"\n");
+    }
+    text
+}
+
+/// Everything that the README of a bundled plugin shows is accepted by the reader, and by the plugin itself.
+#[test]
+fn every_configuration_of_a_bundled_plugin_is_good() {
+    let (folder, mut wrong) = (tempfile::tempdir().unwrap(), Vec::new());
+    for name in gatewit::plugin::bundled::NAMES {
+        let blocks = blocks(&format!("plugins/{name}/README.md"), "toml");
+        assert!(!blocks.is_empty(), "{name}");
+        for block in blocks {
+            let text = format!("state = {:?}\n{}", folder.path().join("state"), completed(&block));
+            let path = written(&text, folder.path());
+            let (code, _, err) = said(&["check", "-c", path.to_str().unwrap()]);
+            if code != 0 {
+                wrong.push(format!("{err}\nin the README of {name}:\n{text}"));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// As it stands there, with the test's services in the place of those that it names.
+#[test]
+fn a_token_and_a_rate_are_eight_lines_that_work() {
+    let text = marked("token");
+    let text = text
+        .trim()
+        .strip_prefix("```toml\n")
+        .unwrap()
+        .strip_suffix("```")
+        .unwrap();
+    assert!(text.lines().count() <= 8, "{text}");
+    let key = keys::p256();
+    let keys = origin::answering(origin::ok(&keys::jwks(&[key.jwk("a")])));
+    let url = format!("http://{}/keys", keys.address());
+    let text = text.replace("https://id.example.com/.well-known/jwks.json", &url);
+    let text = text.replace("orders:8080", &origin().to_string());
+    let gateway = Running::with(&format!("{HEAD}{text}"));
+    let token = format!(
+        "Authorization: Bearer {}",
+        key.token(Some("a"), &serde_json::json!({}))
+    );
+    eventually("the keys are there", || {
+        (ask(gateway.listener, "GET", "/", &[&token]).0 == 200).then_some(())
+    });
+    assert_eq!(ask(gateway.listener, "GET", "/", &[]).0, 401);
+    let (_, head, _) = eventually("the rate is exceeded", || {
+        Some(ask(gateway.listener, "GET", "/", &[&token])).filter(|(status, ..)| *status == 429)
+    });
+    assert!(head.contains("retry-after: "), "{head}");
 }
 
 #[test]

@@ -22,9 +22,10 @@ import time
 from pathlib import Path
 
 GATEWIT, ADMIN, ORIGIN = 18181, 18182, 18180
+QUIET = "/quiet"
 
-# What the fixture is told to do, a line of the request each. The first fails, and is quarantined for it; the second is a
-# nuisance and hardly fails; the third stays just within its limits, and so is called all the time.
+# What the fixture does, each on a route of its own. The first fails, and is quarantined for it; the second is a nuisance;
+# the third stays just within its limits, and so is called all the time.
 FAILS = [
     "loop", "sleep:200", "allocate", "recurse", "trap", "panic", "exit:3", "abort", "internal:x", "unavailable:x",
     "respond-large:2000000", "respond-many:2000", "set-large:2000000", "edits:100000", "route:nowhere",
@@ -32,6 +33,7 @@ FAILS = [
 ]
 STAYS = ["log:1000x200", "print:1000", "random:2000", "allocate:8", "set-large:4000", "metric:1000", "sleep:20"]
 BURNS = ["spin:8"]
+ACTS = FAILS + STAYS + BURNS
 NOISES = {"what fails": FAILS, "what is a nuisance": STAYS, "8 of 10 ms of CPU": BURNS}
 
 CONFIGURATION = """
@@ -43,11 +45,6 @@ state = "{folder}/state"
 path = "/quiet"
 to = "127.0.0.1:{origin}"
 plugins = ["request-id"]
-
-[[route]]
-path = "/noisy"
-to = "127.0.0.1:{origin}"
-plugins = ["fixture"]
 
 [plugin.fixture]
 file = "{fixture}"
@@ -70,6 +67,13 @@ to = "127.0.0.1:{origin}"
 format = "off"
 """
 
+NOISY = """
+[[route]]
+path = "/noisy/{index}"
+to = "127.0.0.1:{origin}"
+plugins = [{{ use = "fixture", request = {act} }}]
+"""
+
 
 async def origin():
     """Answers everything, at once."""
@@ -86,7 +90,7 @@ async def origin():
     await server.serve_forever()
 
 
-async def load(path, acts, rate, connections, seconds):
+async def load(paths, rate, connections, seconds):
     """Latencies of the requests of these seconds, and how many there were of each status (0: none)."""
     latencies, statuses, number = [], {}, 0
     begin = time.perf_counter()
@@ -95,19 +99,18 @@ async def load(path, acts, rate, connections, seconds):
     async def client():
         reader = writer = None
         while (job := await due.get()) is not None:
-            at, act = job
+            at, path = job
             status = 0
             try:
                 if writer is None:
                     reader, writer = await asyncio.open_connection("127.0.0.1", GATEWIT)
-                line = f"x-fixture: {act}\r\n" if act else ""
-                writer.write(f"GET {path} HTTP/1.1\r\nHost: a\r\n{line}\r\n".encode())
+                writer.write(f"GET {path} HTTP/1.1\r\nHost: a\r\n\r\n".encode())
                 status, closes = await answer(reader)
                 if closes:
                     writer.close()
                     writer = None
             except (asyncio.IncompleteReadError, ConnectionError, ValueError) as error:
-                print(repr(error), file=sys.stderr)
+                print(f"  {path}: {error!r}", file=sys.stderr)
                 writer = None
             statuses[status] = statuses.get(status, 0) + 1
             latencies.append(time.perf_counter() - at)
@@ -117,8 +120,9 @@ async def load(path, acts, rate, connections, seconds):
     clients = [asyncio.create_task(client()) for _ in range(connections)]
     while (at := begin + number / rate) < begin + seconds:
         await asyncio.sleep(max(0, at - time.perf_counter()))
-        if not acts or due.qsize() < connections:
-            due.put_nowait((at, acts[number % len(acts)] if acts else None))
+        # Whoever makes noise leaves out what would have to wait.
+        if paths == [QUIET] or due.qsize() < connections:
+            due.put_nowait((at, paths[number % len(paths)]))
         number += 1
     for _ in clients:
         due.put_nowait(None)
@@ -140,7 +144,7 @@ async def answer(reader):
 
 def quiet(args, seconds):
     """Milliseconds at the 50th and 99th percentile, and requests that were not answered by 200."""
-    out = run_load(args, "/quiet", [], args.rate, 8, seconds).communicate()[0]
+    out = run_load([QUIET], args.rate, 8, seconds).communicate()[0]
     found = json.loads(out)
     errors = sum(count for status, count in found["statuses"].items() if status != "200")
     if errors:
@@ -148,8 +152,8 @@ def quiet(args, seconds):
     return found["p50"], found["p99"], errors, sum(found["statuses"].values())
 
 
-def run_load(args, path, acts, rate, connections, seconds):
-    command = [sys.executable, __file__, "--load", json.dumps([path, acts, rate, connections, seconds])]
+def run_load(paths, rate, connections, seconds):
+    command = [sys.executable, __file__, "--load", json.dumps([paths, rate, connections, seconds])]
     return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
 
 
@@ -163,7 +167,8 @@ def measure(args, name, acts):
     rows, calls = [], {}
     for number in range(args.rounds):
         before = quiet(args, args.seconds)
-        noise = run_load(args, "/noisy", acts, args.noise, 16, args.seconds + 1)
+        paths = [f"/noisy/{ACTS.index(act)}" for act in acts]
+        noise = run_load(paths, args.noise, 16, args.seconds + 1)
         time.sleep(0.5)
         during = quiet(args, args.seconds)
         for status, count in json.loads(noise.communicate()[0])["statuses"].items():
@@ -193,7 +198,7 @@ def main():
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--seconds", type=float, default=4)
     parser.add_argument("--rate", type=int, default=400, help="requests a second on the quiet route")
-    parser.add_argument("--noise", type=int, default=200, help="the same on the noisy one")
+    parser.add_argument("--noise", type=int, default=100, help="the same on the noisy ones together")
     parser.add_argument("--workers", type=int, help="of Gatewit; its default without it")
     parser.add_argument("--each", action="store_true", help="every misbehaviour by itself")
     parser.add_argument("--only", default="", help="those whose name holds this text")
@@ -210,12 +215,13 @@ def main():
 
 
 def run(args):
-    noises = {act: [act] for act in FAILS + STAYS + BURNS} if args.each else NOISES
+    noises = {act: [act] for act in ACTS} if args.each else NOISES
     noises = {name: acts for name, acts in noises.items() if args.only in name}
     with tempfile.TemporaryDirectory(prefix="gatewit-neighbour-") as folder:
         path = Path(folder) / "gatewit.toml"
         values = {"gatewit": GATEWIT, "admin": ADMIN, "origin": ORIGIN, "folder": folder}
-        path.write_text(CONFIGURATION.format(fixture=fixture(args), **values))
+        noisy = (NOISY.format(index=index, origin=ORIGIN, act=json.dumps(act)) for index, act in enumerate(ACTS))
+        path.write_text(CONFIGURATION.format(fixture=fixture(args), **values) + "".join(noisy))
         command = [args.gatewit, "run", "-c", str(path)] + (["--workers", str(args.workers)] if args.workers else [])
         processes = [subprocess.Popen([sys.executable, __file__, "--load", "origin"])]
         try:
@@ -243,7 +249,7 @@ def wait(args, processes):
     for _ in range(200):
         if any(process.poll() is not None for process in processes):
             sys.exit("the gateway or the origin did not start")
-        found = json.loads(run_load(args, "/quiet", [], 10, 1, 0.1).communicate()[0])
+        found = json.loads(run_load([QUIET], 10, 1, 0.1).communicate()[0])
         if "200" in found["statuses"]:
             return
     sys.exit("the quiet route is not served")

@@ -1,11 +1,15 @@
 //! `gatewit plugin …`: from an empty folder to a component that is checked, tested and measured.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
 
 use serde_json::Value;
 
-use crate::support::binary::{HEAD, Running, ask, gatewit, origin};
+use crate::support::Client;
+use crate::support::binary::{HEAD, Running, ask, eventually, gatewit, origin};
 
 const FIXTURE: &str = env!("GATEWIT_FIXTURE");
 
@@ -95,6 +99,7 @@ fn a_new_plugin_builds_loads_and_does_what_its_cases_say() {
         "{err}"
     );
     assert_serves_on_a_route(&folder.join(component));
+    assert_is_replaced_by_what_is_built(&folder);
 }
 
 /// The configuration that the README of a new plugin shows, on free ports.
@@ -109,6 +114,57 @@ fn assert_serves_on_a_route(component: &Path) {
     let (status, head, _) = ask(gateway.listener, "GET", "/cave", &["X-Word: sesame"]);
     assert_eq!(status, 200);
     assert!(head.contains("x-greeting: hello"), "{head}");
+}
+
+/// What `build` makes, on a route; edited and built again while requests flow.
+fn assert_is_replaced_by_what_is_built(folder: &Path) {
+    let built = PathBuf::from(told(&plugin(folder, &["build"]).1, "component"));
+    let gateway = Running::with(&format!(
+        "{HEAD}[plugin.say-hello]\nfile = {built:?}\n\
+         [[route]]\nplugins = [{{ use = \"say-hello\", word = \"sesame\" }}]\nto = \"127.0.0.1:1\"\n"
+    ));
+    let told = |client: &mut Client| {
+        let response = client.get("/cave");
+        assert_eq!(response.status, 403);
+        response.text()
+    };
+    let over = AtomicBool::new(false);
+    thread::scope(|scope| {
+        let flow = scope.spawn(|| {
+            let mut client = Client::connect(gateway.listener);
+            let mut seen = BTreeSet::new();
+            while !over.load(Ordering::SeqCst) {
+                seen.insert(told(&mut client));
+            }
+            seen
+        });
+        let end = AtTheEnd(&over);
+        let source = folder.join("src/lib.rs");
+        let edited = fs::read_to_string(&source)
+            .unwrap()
+            .replace("Say the word.", "Say it.");
+        fs::write(source, edited).unwrap();
+        assert_eq!(plugin(folder, &["build"]).0, 0);
+        eventually("the new one answers", || {
+            (told(&mut Client::connect(gateway.listener)) == "Say it.\n").then_some(())
+        });
+        drop(end);
+        let seen: Vec<_> = flow.join().unwrap().into_iter().collect();
+        assert_eq!(
+            seen,
+            ["Say it.\n", "Say the word.\n"],
+            "the old one, then the new one"
+        );
+    });
+}
+
+/// Tells the others that it is over, also when a test fails.
+struct AtTheEnd<'a>(&'a AtomicBool);
+
+impl Drop for AtTheEnd<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::SeqCst);
+    }
 }
 
 trait Pair {
