@@ -177,6 +177,7 @@ fn reason(config: &Config, verdict: &Verdict<'_>, path: &str) -> String {
             let hosts: Vec<String> = route.hosts.iter().map(ToString::to_string).collect();
             format!("host is not {}", hosts.join(" or "))
         }
+        Outcome::Excepted => format!("path {path} is left to others by path_except"),
         Outcome::Path => format!("path {path} does not match {}", route.path),
         Outcome::Method => {
             let methods: Vec<&str> = route.methods.iter().map(Method::as_str).collect();

@@ -297,6 +297,11 @@ static ROUTE: Table = Table {
                 "Must match the whole path; named groups are captures.",
             ),
             Key::new(
+                "path_except",
+                Any(&[EXCEPTION, List(&Any(&[EXCEPTION, REGEX]))]),
+                "Paths that are left to other routes: by element, as `path`, or `{ regex = … }`.",
+            ),
+            Key::new(
                 "method",
                 Any(&[METHOD, List(&METHOD)]),
                 "`GET` or `[\"GET\", \"HEAD\"]`; every method when left out.",
@@ -364,6 +369,8 @@ static ROUTE: Table = Table {
         ("location", "path"),
         ("exact", "path_exact"),
         ("regex", "path_regex"),
+        ("except", "path_except"),
+        ("exclude", "path_except"),
         ("methods", "method"),
         ("headers", "header"),
         ("upstream", "to"),
@@ -386,6 +393,7 @@ static ROUTE: Table = Table {
 };
 
 const HOST: Shape = Text("a host such as `api.example.com` or `*.example.com`");
+const EXCEPTION: Shape = Text("a path such as `/orders/internal`");
 const METHOD: Shape = Text("a method such as `GET`");
 
 static REDIRECT: Table = Table {

@@ -146,6 +146,8 @@ pub struct Route {
     pub hosts: Vec<HostPattern>,
     /// How the path must look.
     pub path: PathPattern,
+    /// And how it must not look: none of these.
+    pub path_except: Vec<PathPattern>,
     /// Any of these; empty means every method.
     pub methods: Vec<Method>,
     /// All of these must match.

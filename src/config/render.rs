@@ -111,6 +111,13 @@ fn route(route: &Route) -> Value {
         path => ("path", path.to_string()),
     };
     table.insert(key.into(), json!(path));
+    if !route.path_except.is_empty() {
+        let except = route.path_except.iter().map(|pattern| match pattern {
+            PathPattern::Regex(regex) => json!({ "regex": said(regex) }),
+            path => json!(path.to_string()),
+        });
+        table.insert("path_except".into(), except.collect());
+    }
     if !route.methods.is_empty() {
         table.insert(
             "method".into(),

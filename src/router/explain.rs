@@ -41,6 +41,8 @@ pub enum Outcome {
     Host,
     /// Its host, not its path.
     Path,
+    /// Its host and its path, which is one of those that it leaves to others.
+    Excepted,
     /// Host and path, none of its methods.
     Method,
     /// The first of its header conditions that does not hold.
@@ -136,6 +138,9 @@ impl Router {
         }
         if !entry.shape.matches(request.path) {
             return Some(Outcome::Path);
+        }
+        if entry.excepts(request.path) {
+            return Some(Outcome::Excepted);
         }
         failed(&entry.route, request).map(|failed| match failed {
             Failed::Method => Outcome::Method,

@@ -17,6 +17,8 @@
 //! 5. **Query**: the most conditions first.
 //! 6. **File order**: the first.
 //!
+//! What a route leaves to others (`path_except`) it does not match; for the order it says nothing.
+//!
 //! Among regular expressions only file order counts. A route that fails on a later count never
 //! hides a less specific one: when no route of `api.example.com` matches, those of
 //! `*.example.com` and then those without host are asked.
@@ -93,6 +95,8 @@ pub struct Match<'r> {
 struct Entry {
     route: Arc<Route>,
     shape: Shape,
+    /// What it leaves to others.
+    except: Vec<Shape>,
     names: captures::Names,
 }
 
@@ -155,7 +159,10 @@ impl Router {
     }
 
     fn winner(&self, request: &Request<'_>) -> Option<usize> {
-        let admits = |index: usize| predicate::failed(&self.routes[index].route, request).is_none();
+        let admits = |index: usize| {
+            let entry = &self.routes[index];
+            !entry.excepts(request.path) && predicate::failed(&entry.route, request).is_none()
+        };
         let ask = |table: &Table| table.find(request.path, admits);
         let exact = self.exact.get(request.host).and_then(ask);
         let wild = if self.suffixes.is_empty() {
@@ -170,10 +177,16 @@ impl Router {
 }
 
 impl Entry {
+    /// Whether a path that it matches is left to others.
+    fn excepts(&self, path: &str) -> bool {
+        self.except.iter().any(|except| except.matches(path))
+    }
+
     fn new(route: &Arc<Route>) -> Self {
         Self {
             route: Arc::clone(route),
             shape: Shape::new(&route.path),
+            except: route.path_except.iter().map(Shape::new).collect(),
             names: captures::names(&route.path),
         }
     }

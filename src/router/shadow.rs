@@ -64,6 +64,7 @@ fn covers(by: &Entry, dead: &Entry) -> bool {
                 .iter()
                 .all(|method| by.route.methods.contains(method)));
     methods
+        && by.except.is_empty()
         && contains_all(&dead.route.headers, &by.route.headers)
         && contains_all(&dead.route.query, &by.route.query)
         && path_covers(&by.shape, &dead.shape)
@@ -191,6 +192,7 @@ mod tests {
             ("/api", "~/api/(?<x>.*)"),
             ("/{x}/{y}", "~/a/.*"),
             ("GET /api", "~/api/x.*"),
+            ("/a !/a/b", "/a"),
         ] {
             assert_eq!(unreachable(&routes(&[first, second])), [], "{first} | {second}");
         }

@@ -10,7 +10,7 @@ use crate::config::{Action, Element, Forward, HeaderEdits, PathPattern, Place, R
 
 /// Routes, one a line: `@host` (any number), `METHOD`s, `name:value` headers (`name:` for present,
 /// `name:!` for absent, `name:~regex`), `?name=value` query conditions, and the path as `/prefix/{capture}`,
-/// `=/exact` or `~regex`. Each is named by its line.
+/// `=/exact` or `~regex`, with a `!` in front of those that it leaves to others. Each is named by its line.
 pub(super) fn routes(lines: &[&str]) -> Vec<Arc<Route>> {
     lines.iter().map(|line| Arc::new(route(line))).collect()
 }
@@ -20,6 +20,7 @@ fn route(line: &str) -> Route {
         name: line.to_owned(),
         hosts: Vec::new(),
         path: PathPattern::Prefix(String::new()),
+        path_except: Vec::new(),
         methods: Vec::new(),
         headers: Vec::new(),
         query: Vec::new(),
@@ -39,6 +40,10 @@ fn route(line: &str) -> Route {
     for word in line.split(' ') {
         if let Some(host) = word.strip_prefix('@') {
             route.hosts.push(host.parse().unwrap());
+        } else if let Some(except) = word.strip_prefix("!~") {
+            route.path_except.push(PathPattern::regex(except).unwrap());
+        } else if let Some(except) = word.strip_prefix('!') {
+            route.path_except.push(except.parse().unwrap());
         } else if let Some(exact) = word.strip_prefix('=') {
             route.path = PathPattern::exact(exact).unwrap();
         } else if let Some(regex) = word.strip_prefix('~') {
@@ -178,6 +183,26 @@ fn equals_are_decided_by_file_order_and_expressions_by_nothing_else() {
         assert_eq!(found(&Router::new(&routes(lines)), request), lines[0]);
         let swapped: Vec<&str> = lines.iter().rev().copied().collect();
         assert_eq!(found(&Router::new(&routes(&swapped)), request), swapped[0]);
+    }
+}
+
+#[test]
+fn what_is_left_to_others_goes_to_others() {
+    let router = Router::new(&routes(&["/a !/a/b !~/a/[0-9]+", "~/r/.* !~/r/.*x", "/"]));
+    for (request, expected) in [
+        ("GET h/a", "/a !/a/b !~/a/[0-9]+"),
+        ("GET h/a/bb", "/a !/a/b !~/a/[0-9]+"),
+        ("GET h/a/b", "/"),
+        ("GET h/a/b/c", "/"),
+        ("GET h/a/%62", "/"),
+        ("GET h/a/17", "/"),
+        ("GET h/a/17/x", "/a !/a/b !~/a/[0-9]+"),
+        ("GET h/r/1", "~/r/.* !~/r/.*x"),
+        ("GET h/r/1x", "/"),
+        // One tree for us and another one for the backend.
+        ("GET h/a/b;x", "-"),
+    ] {
+        assert_eq!(found(&router, request), expected, "{request}");
     }
 }
 

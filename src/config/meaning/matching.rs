@@ -44,6 +44,22 @@ pub(super) fn path(table: &mut Section, reading: &mut Reading<'_>) -> Option<Pat
     }
 }
 
+/// Paths that are left to others.
+pub(super) fn path_except(table: &mut Section, reading: &mut Reading<'_>) -> Vec<PathPattern> {
+    let mut patterns = Vec::new();
+    for said in table.list("path_except") {
+        let pattern = match said {
+            What::Text(text) => reading.parse(&text, "a path"),
+            What::Table(mut table) => table.text("regex").and_then(|text| {
+                reading.parsed(&text, PathPattern::regex(&text.value), "a regular expression")
+            }),
+            _ => None,
+        };
+        patterns.extend(pattern);
+    }
+    patterns
+}
+
 pub(super) fn methods(table: &mut Section, reading: &mut Reading<'_>) -> Vec<Method> {
     let mut methods = Vec::new();
     for text in table.texts("method") {

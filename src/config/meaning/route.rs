@@ -48,6 +48,7 @@ impl Set {
         let name = self.name(&mut table, reading);
         let hosts = matching::hosts(&mut table, reading);
         let path = matching::path(&mut table, reading);
+        let path_except = matching::path_except(&mut table, reading);
         let methods = matching::methods(&mut table, reading);
         let headers = matching::headers(&mut table, reading);
         let query = matching::query(&mut table, reading);
@@ -65,6 +66,7 @@ impl Set {
             name: name.unwrap_or_default(),
             hosts,
             path,
+            path_except,
             methods,
             headers,
             query,
