@@ -8,7 +8,7 @@
 //! ```text
 //! 8  main.rs · cli/                              say what to do
 //! 7  gateway.rs · worker.rs                      start, wire, stop
-//! 6  admin/                                      ask and command a running gateway
+//! 6  admin/            flow_proxy/                ask and command a running gateway
 //! 5  proxy/            reload/                   one exchange   |  one configuration change
 //! 4  snapshot.rs                                 configuration made real, swapped as one value
 //! 3  plugin/                                     Wasm: lends the mechanisms below to guests
@@ -29,6 +29,7 @@ pub mod cli;
 pub mod config;
 pub mod durable;
 pub mod fetch;
+pub mod flow_proxy;
 pub mod gateway;
 pub mod jwt;
 pub mod limits;

@@ -12,6 +12,8 @@ use tokio::time::Instant;
 pub enum Phase {
     /// Not all names have been asked yet.
     Starting,
+    /// Serving what is known; not ready: somebody is still to be asked for the rest.
+    Learning,
     /// Serving.
     Running,
     /// Not ready any more; still accepting, telling every client to close.
@@ -37,8 +39,9 @@ impl Life {
     pub fn phase(&self) -> Phase {
         match self.0.phase.load(Ordering::Relaxed) {
             0 => Phase::Starting,
-            1 => Phase::Running,
-            2 => Phase::Leaving,
+            1 => Phase::Learning,
+            2 => Phase::Running,
+            3 => Phase::Leaving,
             _ => Phase::Draining,
         }
     }

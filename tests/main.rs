@@ -16,6 +16,7 @@ mod discovery;
 mod encrypted;
 mod examples;
 mod fetch;
+mod flow_proxy;
 mod forwarding;
 mod http1_request;
 mod http1_response;

@@ -13,7 +13,7 @@ const LAYERS: [&[&str]; 9] = [
     &["plugin"],
     &["snapshot"],
     &["proxy", "reload"],
-    &["admin"],
+    &["admin", "flow_proxy"],
     &["gateway", "worker"],
     &["cli", "main"],
 ];

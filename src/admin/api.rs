@@ -19,7 +19,7 @@ use crate::shutdown::Phase;
 use crate::snapshot::Snapshot;
 use crate::telemetry::{Rfc3339, metrics};
 
-pub(super) type Answer = Response<Full<Bytes>>;
+pub(crate) type Answer = Response<Full<Bytes>>;
 
 /// Every path, with the methods that it takes (HEAD goes with GET) and what it is for.
 const PATHS: [(&str, &[Method], &str); 13] = [
@@ -71,7 +71,7 @@ const PATHS: [(&str, &[Method], &str); 13] = [
 ];
 
 /// Answers a request. Its body is read only where one is wanted, from those who may ask.
-pub(super) async fn answer(state: &State, peer: IpAddr, request: Request<Incoming>) -> Answer {
+pub(crate) async fn answer(state: &State, peer: IpAddr, request: Request<Incoming>) -> Answer {
     let (request, body) = request.into_parts();
     let path = request.uri.path();
     let token = state
@@ -138,13 +138,7 @@ fn read(state: &State, path: &str, name: &str) -> Answer {
     match path {
         "/healthz" => json(StatusCode::OK, &json!({"status": "alive"})),
         "/readyz" => ready(state.life.phase(), &snapshot),
-        "/metrics" => {
-            let mut families = scrape::families(&snapshot.upstreams);
-            families.extend(scrape::of_verifiers(&snapshot.plugins.powers().verifiers.views()));
-            families.extend(plugins::families(state, &snapshot));
-            let text = state.metrics.render(families);
-            with_type(StatusCode::OK, metrics::CONTENT_TYPE, text)
-        }
+        "/metrics" => scraped(state),
         "/api/v1/version" => json(StatusCode::OK, &version(state, &snapshot.config.hash)),
         "/api/v1/routes" => json(
             StatusCode::OK,
@@ -185,6 +179,16 @@ fn configuration(state: &State, asked: Result<Format, &str>) -> Answer {
     }
 }
 
+/// All that is counted, for Prometheus.
+pub(crate) fn scraped(state: &State) -> Answer {
+    let snapshot = state.live.load_full();
+    let mut families = scrape::families(&snapshot.upstreams);
+    families.extend(scrape::of_verifiers(&snapshot.plugins.powers().verifiers.views()));
+    families.extend(plugins::families(state, &snapshot));
+    let text = state.metrics.render(families);
+    with_type(StatusCode::OK, metrics::CONTENT_TYPE, text)
+}
+
 /// A plugin that could not be loaded does not make it red: the other routes are served, and restarting would not help.
 fn ready(phase: Phase, snapshot: &Snapshot) -> Answer {
     let reason = match phase {
@@ -194,6 +198,7 @@ fn ready(phase: Phase, snapshot: &Snapshot) -> Answer {
             return json(StatusCode::OK, &body);
         }
         Phase::Starting => "starting: not every name has been asked yet",
+        Phase::Learning => "starting: not every swarm listener has named its services yet",
         Phase::Leaving => "stopping: listeners close soon",
         Phase::Draining => "stopping: exchanges in flight finish",
     };
@@ -266,11 +271,11 @@ pub(super) fn problem(status: StatusCode, detail: &str) -> Answer {
     with_type(status, "application/problem+json", format!("{body}\n"))
 }
 
-fn json(status: StatusCode, body: &Value) -> Answer {
+pub(crate) fn json(status: StatusCode, body: &Value) -> Answer {
     with_type(status, "application/json", format!("{body:#}\n"))
 }
 
-fn with_type(status: StatusCode, kind: &'static str, body: String) -> Answer {
+pub(crate) fn with_type(status: StatusCode, kind: &'static str, body: String) -> Answer {
     let mut answer = Response::new(Full::from(body));
     *answer.status_mut() = status;
     let headers = answer.headers_mut();

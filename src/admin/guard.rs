@@ -8,13 +8,14 @@ use std::net::IpAddr;
 
 use http::uri::Authority;
 use http::{HeaderMap, header};
+use ipnet::IpNet;
 use subtle::ConstantTimeEq;
 
 use crate::config::Secret;
 
 /// What to do with a request.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Verdict {
+pub(crate) enum Verdict {
     Serve,
     /// 401: a token is asked for, and there is none or a wrong one.
     Unauthorized,
@@ -23,7 +24,7 @@ pub(super) enum Verdict {
 }
 
 /// Judges a request. `open` is for paths that a token does not protect.
-pub(super) fn judge(peer: IpAddr, headers: &HeaderMap, token: Option<&Secret>, open: bool) -> Verdict {
+pub(crate) fn judge(peer: IpAddr, headers: &HeaderMap, token: Option<&Secret>, open: bool) -> Verdict {
     let host = headers.get(header::HOST).and_then(|value| value.to_str().ok());
     if headers.contains_key(header::ORIGIN) && !same_origin(headers, host) {
         return Verdict::Forbidden("requests from pages of other sites are refused");
@@ -40,6 +41,56 @@ pub(super) fn judge(peer: IpAddr, headers: &HeaderMap, token: Option<&Secret>, o
         }
         None => Verdict::Serve,
     }
+}
+
+/// Judges a call that may change something whatever its method, from one of the networks that are let in. With
+/// networks and a token both are asked for; with neither, it is as for the admin API.
+///
+/// Without a token a page of another site is the danger: an image on it is a `GET`, which has no `Origin`. So what a
+/// browser sends is refused, and so is a host that a name of somebody else's may stand for.
+pub(crate) fn judge_call(
+    peer: IpAddr,
+    headers: &HeaderMap,
+    token: Option<&Secret>,
+    networks: &[IpNet],
+) -> Verdict {
+    if !networks.is_empty()
+        && !networks
+            .iter()
+            .any(|network| network.contains(&peer.to_canonical()))
+    {
+        return Verdict::Forbidden("calls from this address are not taken");
+    }
+    if token.is_none() && is_of_browser(headers) {
+        return Verdict::Forbidden("without a token browsers are refused: a page could call; use curl");
+    }
+    if token.is_some() || networks.is_empty() {
+        return judge(peer, headers, token, false);
+    }
+    let host = headers.get(header::HOST).and_then(|value| value.to_str().ok());
+    if headers.contains_key(header::ORIGIN) && !same_origin(headers, host) {
+        return Verdict::Forbidden("requests from pages of other sites are refused");
+    }
+    if host.is_some_and(|host| !is_local(host) && !is_service(host)) {
+        return Verdict::Forbidden("without a token the host must be an IP address or the name of a service");
+    }
+    Verdict::Serve
+}
+
+fn is_of_browser(headers: &HeaderMap) -> bool {
+    let agent = headers.get(header::USER_AGENT);
+    let browser = agent.is_some_and(|agent| agent.as_bytes().starts_with(b"Mozilla/"));
+    browser || headers.contains_key("sec-fetch-site") || headers.contains_key("sec-fetch-mode")
+}
+
+/// What services call each other in a Swarm: `proxy`, `tasks.proxy`. Names of others have a dot.
+fn is_service(host: &str) -> bool {
+    let Ok(authority) = host.parse::<Authority>() else {
+        return false;
+    };
+    let name = authority.host();
+    let name = name.strip_prefix("tasks.").unwrap_or(name);
+    !name.is_empty() && !name.contains('.')
 }
 
 /// RFC 6750 section 2.1. The comparison takes as long for a wrong token as for the right one.
@@ -165,6 +216,69 @@ mod tests {
                     "{origin:?} {token:?}"
                 );
             }
+        }
+    }
+
+    #[test]
+    fn calls_are_taken_from_networks_and_with_the_token_that_are_asked_for() {
+        let call =
+            |peer: &str, token: Option<&str>, networks: &[&str], lines: &[(&'static str, &'static str)]| {
+                let headers = lines
+                    .iter()
+                    .map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value)))
+                    .collect();
+                let networks: Vec<IpNet> = networks.iter().map(|network| network.parse().unwrap()).collect();
+                let token = token.map(|token| Secret(token.to_owned()));
+                judge_call(peer.parse().unwrap(), &headers, token.as_ref(), &networks) == Verdict::Serve
+            };
+        let (ten, bearer) = (["10.0.0.0/8"], ("authorization", "Bearer t"));
+        let (ip, service) = (("host", "10.0.0.1:8080"), ("host", "proxy:8080"));
+        for (peer, token, networks, lines, served) in [
+            (LOCAL, None, &[][..], vec![("host", "localhost:8080")], true),
+            (OTHER, None, &[], vec![ip], false),
+            (OTHER, None, &ten, vec![ip], true),
+            ("::ffff:10.0.0.9", None, &ten, vec![service], true),
+            (OTHER, None, &ten, vec![("host", "tasks.proxy:8080")], true),
+            (
+                OTHER,
+                None,
+                &ten,
+                vec![("host", "proxy.evil.example:8080")],
+                false,
+            ),
+            (
+                OTHER,
+                None,
+                &ten,
+                vec![ip, ("origin", "http://evil.example")],
+                false,
+            ),
+            (OTHER, None, &ten, vec![ip, ("user-agent", "Mozilla/5.0")], false),
+            (
+                OTHER,
+                None,
+                &ten,
+                vec![ip, ("sec-fetch-site", "cross-site")],
+                false,
+            ),
+            (LOCAL, None, &[], vec![("user-agent", "Mozilla/5.0")], false),
+            (LOCAL, None, &ten, vec![ip], false),
+            (OTHER, Some("t"), &ten, vec![ip], false),
+            (OTHER, Some("t"), &ten, vec![ip, bearer], true),
+            (LOCAL, Some("t"), &ten, vec![ip, bearer], false),
+            (
+                OTHER,
+                Some("t"),
+                &[],
+                vec![ip, bearer, ("user-agent", "Mozilla/5.0")],
+                true,
+            ),
+        ] {
+            assert_eq!(
+                call(peer, token, networks, &lines),
+                served,
+                "{peer} {token:?} {networks:?} {lines:?}"
+            );
         }
     }
 

@@ -4,10 +4,12 @@
 
 use std::convert::Infallible;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use http::Request;
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -21,10 +23,11 @@ use crate::reload;
 use crate::shutdown::Life;
 use crate::snapshot::Live;
 use crate::telemetry::metrics::Metrics;
+use api::Answer;
 
-mod api;
+pub(crate) mod api;
 mod format;
-mod guard;
+pub(crate) mod guard;
 mod plugins;
 mod scrape;
 mod view;
@@ -89,8 +92,12 @@ impl Server {
         self.address
     }
 
-    /// Serves until dropped; the connections end with it.
-    pub async fn serve(self, state: Arc<State>) {
+    /// Serves what `answer` makes of requests until dropped; the connections end with it.
+    pub async fn serve<F, A>(self, answer: F)
+    where
+        F: Fn(IpAddr, Request<Incoming>) -> A + Clone + Send + 'static,
+        A: Future<Output = Answer> + Send + 'static,
+    {
         let permits = Arc::new(Semaphore::new(CONNECTIONS));
         let mut connections = JoinSet::new();
         loop {
@@ -98,7 +105,7 @@ impl Server {
             let permit = Arc::clone(&permits).acquire_owned().await;
             match self.listener.accept().await {
                 Ok((stream, peer)) => {
-                    connections.spawn(serve(stream, peer, Arc::clone(&state), permit.ok()));
+                    connections.spawn(serve(stream, peer, answer.clone(), permit.ok()));
                 }
                 Err(error) => {
                     tracing::warn!(%error, "admin: cannot accept");
@@ -110,10 +117,19 @@ impl Server {
     }
 }
 
-async fn serve(stream: TcpStream, peer: SocketAddr, state: Arc<State>, permit: Option<OwnedSemaphorePermit>) {
-    let service = service_fn(|request: http::Request<hyper::body::Incoming>| {
-        let state = Arc::clone(&state);
-        async move { Ok::<_, Infallible>(api::answer(&state, peer.ip(), request).await) }
+/// Answers requests to the admin API.
+pub async fn answer(state: Arc<State>, peer: IpAddr, request: Request<Incoming>) -> Answer {
+    api::answer(&state, peer, request).await
+}
+
+async fn serve<F, A>(stream: TcpStream, peer: SocketAddr, answer: F, permit: Option<OwnedSemaphorePermit>)
+where
+    F: Fn(IpAddr, Request<Incoming>) -> A,
+    A: Future<Output = Answer>,
+{
+    let service = service_fn(move |request: Request<Incoming>| {
+        let answered = answer(peer.ip(), request);
+        async move { Ok::<_, Infallible>(answered.await) }
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())

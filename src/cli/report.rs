@@ -40,13 +40,14 @@ impl Report {
     /// On standard error: standard output is the access log's.
     pub(super) fn show(&self, running: &Running) {
         if io::stderr().is_terminal() {
-            complain(&self.text(running.addresses(), running.admin()));
+            complain(&self.text(running.addresses(), running.admin(), running.flow_proxy()));
         } else {
             let addresses: Vec<_> = running.addresses().iter().map(|(_, address)| address).collect();
             tracing::info!(
                 version = VERSION,
                 listeners = ?addresses,
                 admin = running.admin().map(tracing::field::display),
+                flow_proxy = running.flow_proxy().map(tracing::field::display),
                 routes = self.routes.len(),
                 config = self.source,
                 config_hash = self.hash,
@@ -55,7 +56,12 @@ impl Report {
         }
     }
 
-    fn text(&self, listeners: &[(String, SocketAddr)], admin: Option<SocketAddr>) -> String {
+    fn text(
+        &self,
+        listeners: &[(String, SocketAddr)],
+        admin: Option<SocketAddr>,
+        flow_proxy: Option<SocketAddr>,
+    ) -> String {
         let mut text = format!("gatewit {VERSION}\n");
         // Writing to a string cannot fail, here and below.
         for (name, address) in listeners {
@@ -66,6 +72,9 @@ impl Report {
             "  admin     {}",
             admin.map_or_else(|| "off".to_owned(), url)
         );
+        if let Some(address) = flow_proxy {
+            let _ = writeln!(text, "  flow      {}", url(address));
+        }
         let _ = writeln!(text, "  config    {} ({})", self.source, self.hash);
         let shown = &self.routes[..self.routes.len().min(ROUTES)];
         let width = shown
@@ -135,7 +144,7 @@ mod tests {
             "[[route]]\nhost = \"*.example.com\"\npath_exact = \"/old\"\nredirect = \"/new\"\n",
         ));
         let listeners = [(":2015".to_owned(), "[::]:2015".parse().unwrap())];
-        let text = report.text(&listeners, Some("127.0.0.1:9901".parse().unwrap()));
+        let text = report.text(&listeners, Some("127.0.0.1:9901".parse().unwrap()), None);
         let lines: Vec<_> = text.lines().collect();
         assert_eq!(lines[1], "  listener  :2015  http://localhost:2015");
         assert_eq!(lines[2], "  admin     http://127.0.0.1:9901");
@@ -149,7 +158,7 @@ mod tests {
         let routes: String = (0..20)
             .map(|n| format!("[[route]]\npath = \"/{n}\"\nto = \"app:1\"\n"))
             .collect();
-        let text = report(&routes).text(&[], None);
+        let text = report(&routes).text(&[], None, None);
         assert_eq!(text.matches("  route ").count(), ROUTES);
         assert!(
             text.contains("and 8 more") && text.contains("admin     off"),

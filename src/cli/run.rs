@@ -57,6 +57,7 @@ pub(super) fn forever(config: Config, source: Source, args: &ServingArgs) -> Exi
             config,
             source,
             workers: args.workers,
+            services: services(),
         };
         let served = serve(options, async |running: &Running| {
             report.show(running);
@@ -66,6 +67,15 @@ pub(super) fn forever(config: Config, source: Source, args: &ServingArgs) -> Exi
     });
     logs.stop();
     exit
+}
+
+/// Services as Docker Flow Proxy reads them from the environment. What is not UTF-8 names none.
+fn services() -> Vec<(String, String)> {
+    let variables = std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
+    variables
+        .filter(|(name, _)| name.starts_with("DFP_SERVICE_"))
+        .collect()
 }
 
 /// The runtime of everything that is slow or shared; the workers have their own.

@@ -27,6 +27,9 @@ pub use schema::schema;
 pub use types::{Authority, Element, Host, HostPattern, PathPattern, Secret, Size, ValuePattern};
 pub use units::duration;
 
+pub(crate) use suggest::nearest;
+pub(crate) use variables::sensitive;
+
 pub mod cases;
 
 pub mod additions;

@@ -113,7 +113,7 @@ fn look_up(inner: &str, environment: Environment<'_>) -> Result<String, (Code, M
 }
 
 /// Whether a key or header of this name usually holds a secret.
-pub(super) fn sensitive(name: &str) -> bool {
+pub(crate) fn sensitive(name: &str) -> bool {
     let name = name.to_ascii_lowercase();
     [
         "token",

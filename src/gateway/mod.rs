@@ -14,6 +14,7 @@ use tracing::info;
 
 use crate::admin;
 use crate::config::{Config, Source};
+use crate::flow_proxy;
 use crate::listener::Listener;
 use crate::plugin::Loader;
 use crate::reload::{self, Added, Reloader};
@@ -46,6 +47,8 @@ pub struct Options {
     pub source: Source,
     /// Threads that serve; `None` for one per core.
     pub workers: Option<NonZeroUsize>,
+    /// Environment variables that describe services as Docker Flow Proxy reads them (`DFP_SERVICE_…`).
+    pub services: Vec<(String, String)>,
 }
 
 /// Why the gateway did not start.
@@ -77,6 +80,7 @@ pub enum Stopped {
 pub struct Running {
     addresses: Vec<(String, SocketAddr)>,
     admin: Option<SocketAddr>,
+    flow_proxy: Option<SocketAddr>,
     live: Live,
     life: Life,
     log: Arc<AccessLog>,
@@ -96,6 +100,7 @@ pub async fn start(options: Options) -> Result<Running, Error> {
         config,
         source,
         workers,
+        services,
     } = options;
     raise_file_limit();
     let (metrics, life, shed) = (Metrics::new(), Life::default(), Arc::new(AtomicBool::new(false)));
@@ -105,6 +110,11 @@ pub async fn start(options: Options) -> Result<Running, Error> {
         .admin
         .as_ref()
         .map(|admin| bind_admin(admin.address))
+        .transpose()?;
+    let flow = config
+        .flow_proxy
+        .as_ref()
+        .map(|flow| Ok::<_, Error>((bind_admin(flow.address)?, flow.listeners.clone())))
         .transpose()?;
     let (added, config) = Added::open(config);
     // What is written while it is loaded is another change.
@@ -137,27 +147,42 @@ pub async fn start(options: Options) -> Result<Running, Error> {
     if let Some(caller) = workers.caller() {
         tasks.push(tokio::spawn(ticker::supervise(Arc::clone(&live), caller)));
     }
+    let state = Arc::new(admin::State {
+        started: SystemTime::now(),
+        life: life.clone(),
+        live: Arc::clone(&live),
+        metrics: Arc::clone(&metrics),
+        loader,
+        reload: reload.clone(),
+    });
     if let Some(server) = admin {
-        let state = Arc::new(admin::State {
-            started: SystemTime::now(),
-            life: life.clone(),
-            live: Arc::clone(&live),
-            metrics: Arc::clone(&metrics),
-            loader,
-            reload: reload.clone(),
-        });
-        tasks.push(tokio::spawn(async move {
-            server.serve(state).await;
-        }));
+        let state = Arc::clone(&state);
+        let answer = move |peer, request| admin::answer(Arc::clone(&state), peer, request);
+        tasks.push(tokio::spawn(server.serve(answer)));
     }
+    let flow_address = flow.as_ref().map(|(server, _)| server.address());
     live.load_full().first_answers(FIRST_ANSWERS).await;
     lock(&listeners).begin(bound);
     tasks.push(tokio::spawn(reloader.run(files)));
     metrics.config_live(&live.load().config.hash, SystemTime::now());
-    life.enter(Phase::Running);
+    match flow {
+        Some((server, swarm)) => {
+            let state = Arc::new(flow_proxy::State::new(state, swarm));
+            let (calls, life) = (Arc::clone(&state), life.clone());
+            let answer = move |peer, request| flow_proxy::answer(Arc::clone(&calls), peer, request);
+            tasks.push(tokio::spawn(server.serve(answer)));
+            life.enter(Phase::Learning);
+            tasks.push(tokio::spawn(async move {
+                state.learn(&services).await;
+                life.enter(Phase::Running);
+            }));
+        }
+        None => life.enter(Phase::Running),
+    }
     Ok(Running {
         addresses,
         admin: admin_address,
+        flow_proxy: flow_address,
         live,
         life,
         log,
@@ -194,6 +219,11 @@ impl Running {
     /// The admin listener's address.
     pub fn admin(&self) -> Option<SocketAddr> {
         self.admin
+    }
+
+    /// The address of the listener for calls made for Docker Flow Proxy.
+    pub fn flow_proxy(&self) -> Option<SocketAddr> {
+        self.flow_proxy
     }
 
     /// Asks for reloads.

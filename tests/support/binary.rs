@@ -44,6 +44,7 @@ pub(crate) struct Running {
     log: Arc<Mutex<Vec<String>>>,
     pub(crate) listener: SocketAddr,
     pub(crate) admin: SocketAddr,
+    pub(crate) flow_proxy: Option<SocketAddr>,
 }
 
 /// What every configuration here begins with: free ports, and no pause before it stops.
@@ -59,20 +60,34 @@ impl Running {
     pub(crate) fn with(configuration: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         fs::write(folder.path().join("gatewit.toml"), configuration).unwrap();
-        Self::start(folder, &["run"])
+        Self::start(folder, &["run"], &[])
+    }
+
+    /// The same with these environment variables, and `folder` for its files.
+    pub(crate) fn within(folder: tempfile::TempDir, configuration: &str, variables: &[(&str, &str)]) -> Self {
+        fs::write(folder.path().join("gatewit.toml"), configuration).unwrap();
+        Self::start(folder, &["run"], variables)
+    }
+
+    /// Ends it at once, and gives its folder back.
+    pub(crate) fn killed(mut self) -> tempfile::TempDir {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+        std::mem::replace(&mut self.folder, tempfile::tempdir().unwrap())
     }
 
     /// Starts it with these arguments.
     pub(crate) fn by(arguments: &[&str]) -> Self {
-        Self::start(tempfile::tempdir().unwrap(), arguments)
+        Self::start(tempfile::tempdir().unwrap(), arguments, &[])
     }
 
-    fn start(folder: tempfile::TempDir, arguments: &[&str]) -> Self {
+    fn start(folder: tempfile::TempDir, arguments: &[&str], variables: &[(&str, &str)]) -> Self {
         let mut child = gatewit(arguments)
             .current_dir(folder.path())
             // What one test has a plugin run is no other test's business.
             .env_remove("STATE_DIRECTORY")
             .env("XDG_STATE_HOME", folder.path())
+            .envs(variables.iter().copied())
             .stdout(fs::File::create(folder.path().join("stdout")).unwrap())
             .stderr(Stdio::piped())
             .spawn()
@@ -103,6 +118,9 @@ impl Running {
             folder,
             listener: address("listeners"),
             admin: address("admin"),
+            flow_proxy: start["flow_proxy"]
+                .as_str()
+                .map(|address| address.parse().unwrap()),
             log,
         }
     }

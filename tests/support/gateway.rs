@@ -91,6 +91,7 @@ impl Builder {
             config,
             source,
             workers: NonZeroUsize::new(self.workers),
+            services: Vec::new(),
         };
         let (orders, inbox) = mpsc::unbounded_channel();
         let (ready, started) = std::sync::mpsc::channel();

@@ -136,6 +136,7 @@ async fn stage(args: &Args) -> Result<Exit, Error> {
         config: loaded.config,
         source,
         workers: None,
+        services: Vec::new(),
     };
     let shown = serve(options, async |running: &Running| {
         let shown = show(running, &swarm, stand.as_ref(), args.seconds).await;

@@ -69,6 +69,7 @@ fn route(view: &Value) -> Option<Route> {
         name: text(view, "name")?,
         hosts: Vec::new(),
         path: path(view)?,
+        path_except: Vec::new(),
         methods: methods.collect::<Option<_>>()?,
         headers: headers.collect::<Option<_>>()?,
         query: conditions(view, "query")?,
