@@ -195,6 +195,57 @@ async fn calls_that_are_wrong_change_nothing_and_get_the_statuses_of_the_origina
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_disk_that_refuses_is_told_and_changes_nothing() {
+    let dns = Dns::start().await;
+    let text = configuration(&dns, "state = \"/proc/nothing\"");
+    let gateway = Running::with(&text);
+    let call = "reconfigure?serviceName=a&outboundHostname=127.0.0.1&servicePath=/a&port=9";
+    let (status, said) = called(gateway.flow_proxy.unwrap(), call, &[]);
+    assert_eq!((status, &said["Status"]), (500, &json!("NOK")), "{said}");
+    assert!(
+        said["Message"]
+            .as_str()
+            .unwrap()
+            .starts_with("the state folder does not take it"),
+        "{said}"
+    );
+    assert_eq!(ask(gateway.listener, "GET", "/a", &[]).0, 404);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn prefixes_of_text_are_ordered_by_acl_names_and_the_default_comes_last() {
+    let dns = Dns::start().await;
+    let text = format!("{}prefix = \"string\"\n", configuration(&dns, ""));
+    let gateway = Running::with(&text);
+    let services = [
+        ("a", "servicePath=/demo"),
+        ("b", "servicePath=/demo/b,/demo.b"),
+        ("c", "servicePath=/demo/c&aclName=0-first"),
+        ("d", "servicePath=/&isDefaultBackend=true"),
+        ("e", "servicePath=/.well-known/x"),
+    ];
+    let origins: Vec<Origin> = services.iter().map(|(name, _)| origin::named(name)).collect();
+    // The default first: it is not the order of calls that counts.
+    for ((name, more), origin) in services.iter().zip(&origins).rev() {
+        let port = origin.address().port();
+        let call = format!("reconfigure?serviceName={name}&outboundHostname=127.0.0.1&{more}&port={port}");
+        let (status, said) = called(gateway.flow_proxy.unwrap(), &call, &[]);
+        assert_eq!(status, 200, "{said}");
+    }
+    for (path, name) in [
+        ("/demo", "a"),
+        ("/demolition", "a"),
+        ("/demo/b", "a"),
+        ("/demo.bc", "a"),
+        ("/demo/c", "c"),
+        ("/.well-known/xyz", "e"),
+        ("/dem", "d"),
+    ] {
+        assert_eq!(ask(gateway.listener, "GET", path, &[]).2, name, "{path}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn names_of_the_file_are_the_files() {
     let own = "[[route]]\nname = \"flow.go-demo\"\npath = \"/mine\"\nto = \"127.0.0.1:9\"\n";
     let dns = Dns::start().await;

@@ -26,7 +26,7 @@ pub use calls::{State, answer};
 pub use parameters::{Fate, Parameter, all as parameters};
 
 use plan::Origin;
-use services::Services;
+use services::{Roll, Services};
 use sync::Sync;
 use understand::understand;
 
@@ -65,7 +65,13 @@ impl State {
                 Err(error) => tracing::error!(%error, "a service in the environment is not understood"),
             }
         }
-        match self.services.replace(&understood, &[], Origin::Environment).await {
+        let known = self.services.known();
+        let roll = Roll {
+            services: &understood,
+            kept: &[],
+            before: &known.added,
+        };
+        match self.services.replace(&roll, Origin::Environment).await {
             Ok(failed) => {
                 for (service, error) in failed {
                     tracing::error!(service, %error, "a service in the environment was not taken");

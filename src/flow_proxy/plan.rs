@@ -82,6 +82,11 @@ pub(super) fn named_by(now: &Additions, origin: Origin) -> Vec<String> {
         .collect()
 }
 
+/// Whether something else is kept of a service.
+pub(super) fn differs(now: &Additions, before: &Additions, name: &str) -> bool {
+    now.find(Kind::Flow, name) != before.find(Kind::Flow, name)
+}
+
 /// Every service in the words of Docker Flow Proxy.
 pub(super) fn services(now: &Additions) -> Value {
     let services = now

@@ -40,6 +40,16 @@ pub(super) struct Services {
     turn: Mutex<()>,
 }
 
+/// All services that somebody names.
+pub(super) struct Roll<'a> {
+    /// Those that are understood.
+    pub(super) services: &'a [Understood],
+    /// Names of those that are not, and keep what they have.
+    pub(super) kept: &'a [String],
+    /// What was known when somebody was asked: a service that somebody else changed since is left alone.
+    pub(super) before: &'a Additions,
+}
+
 impl Services {
     pub(super) fn new(live: Live, reload: reload::Handle) -> Self {
         Self {
@@ -89,29 +99,31 @@ impl Services {
         Ok(known)
     }
 
-    /// Has exactly these services of those that `origin` names, besides those in `kept`; all at once when they go
-    /// together, else each that can be. What can not is returned.
+    /// Has exactly the services of the roll of those that `origin` names; all at once when they go together, else each
+    /// that can be. What can not is returned.
     pub(super) async fn replace(
         &self,
-        services: &[Understood],
-        kept: &[String],
+        roll: &Roll<'_>,
         origin: Origin,
     ) -> Result<BTreeMap<String, Error>, Error> {
         let _turn = self.turn.lock().await;
+        let known = self.known();
+        let overtaken = |name: &str| plan::differs(&known.added, roll.before, name);
         let mut failed = BTreeMap::new();
         let mut plans = Vec::new();
-        for Understood { service, .. } in services {
+        for Understood { service, .. } in roll.services.iter().filter(|it| !overtaken(&it.service.name)) {
             match self.edits(service, origin).await {
                 Ok(edits) => plans.push((service.name.clone(), edits)),
                 Err(error) => drop(failed.insert(service.name.clone(), error)),
             }
         }
-        let known = self.known();
-        let named = |name: &String| kept.contains(name) || services.iter().any(|it| it.service.name == *name);
-        for name in plan::named_by(&known.added, origin)
+        let named = |name: &String| {
+            roll.kept.contains(name) || roll.services.iter().any(|it| it.service.name == *name)
+        };
+        let vanished = plan::named_by(&known.added, origin)
             .into_iter()
-            .filter(|name| !named(name))
-        {
+            .filter(|name| !named(name) && !overtaken(name));
+        for name in vanished {
             plans.push((name.clone(), plan::remove(&known.added, &name)));
         }
         let all: Vec<Edit> = plans.iter().flat_map(|(_, edits)| edits.clone()).collect();

@@ -6,10 +6,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use serde_json::Value;
+use tokio::sync::Mutex;
 use tokio::time;
 
 use super::plan::Origin;
-use super::services::Services;
+use super::services::{Roll, Services};
 use super::understand::{Understood, Wrong, understand};
 use crate::fetch::{self, Limits};
 use crate::snapshot::Live;
@@ -31,6 +32,8 @@ pub(super) struct Sync {
     services: Arc<Services>,
     listeners: Vec<String>,
     learned: AtomicBool,
+    /// One question at a time: a late answer to an earlier one counts for nothing.
+    turn: Mutex<()>,
 }
 
 impl Sync {
@@ -41,6 +44,7 @@ impl Sync {
             services,
             listeners,
             learned,
+            turn: Mutex::new(()),
         }
     }
 
@@ -67,6 +71,9 @@ impl Sync {
 
     /// Asks once. Services that no listener names any more go only when all have answered.
     pub(super) async fn ask(&self) -> Result<(), String> {
+        let _turn = self.turn.lock().await;
+        // What is called while they are asked is newer than what they say.
+        let before = self.services.known();
         let mut services: BTreeMap<String, Understood> = BTreeMap::new();
         let mut kept = Vec::new();
         for listener in &self.listeners {
@@ -75,7 +82,12 @@ impl Sync {
             }
         }
         let services: Vec<Understood> = services.into_values().collect();
-        let failed = self.services.replace(&services, &kept, Origin::Listener).await;
+        let said = Roll {
+            services: &services,
+            kept: &kept,
+            before: &before.added,
+        };
+        let failed = self.services.replace(&said, Origin::Listener).await;
         for (service, error) in failed.map_err(|error| error.to_string())? {
             tracing::error!(service, %error, "a service of the swarm listener was not taken");
         }

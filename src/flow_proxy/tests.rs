@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::translate::{Rules, Tables, translate};
 use super::understand::{Understood, Wrong, removed, understand};
-use crate::config::{FlowProxy, Prefix};
+use crate::config::{self, Additions, FlowProxy, Kind, Prefix};
 
 const BCRYPT: &str = "$2y$05$bvIG6Nmid91Mu9RcmmWZfO5HJIMCT8riNW0hEp8f6/FuA2/mHZFpe";
 
@@ -32,15 +32,35 @@ fn tables_with(prefix: Prefix, query: &str) -> Tables {
         .iter()
         .map(|user| format!("{}:HASH", user.name))
         .collect();
-    translate(
-        &understood.service,
-        Rules {
-            prefix,
-            trusting: true,
-        },
-        &users,
-    )
-    .unwrap_or_else(|wrong| panic!("{query}: {wrong:?}"))
+    let rules = Rules {
+        prefix,
+        trusting: true,
+    };
+    let tables =
+        translate(&understood.service, rules, &users).unwrap_or_else(|wrong| panic!("{query}: {wrong:?}"));
+    accept(query, &tables);
+    tables
+}
+
+/// The reader of the configuration takes what comes out.
+fn accept(query: &str, tables: &Tables) {
+    let source = config::Source::Text {
+        name: "test".to_owned(),
+        text: "[flow_proxy]\n".to_owned(),
+    };
+    let mut added = Additions::default();
+    for (kind, tables) in [(Kind::Route, &tables.routes), (Kind::Upstream, &tables.upstreams)] {
+        tables
+            .iter()
+            .for_each(|(name, table)| added.put(kind, name, table.clone()));
+    }
+    let loaded = config::load(source).unwrap().config.with(&added);
+    let loaded = loaded.unwrap_or_else(|problems| panic!("{query}\n{problems}\n{tables:#?}"));
+    assert!(
+        loaded.inactive.is_empty(),
+        "{query}\n{:?}\n{tables:#?}",
+        loaded.inactive
+    );
 }
 
 fn tables(query: &str) -> Tables {

@@ -80,9 +80,10 @@ pub(super) fn understand<N: AsRef<str>, V: AsRef<str>>(
                 warnings.push(Problem::new("distribute", message));
             }
             Ok(Understood {
+                // Listeners say both, but for `replicas` of a global service.
+                listened: service.distribute || service.replicas.is_some(),
                 service,
                 warnings,
-                listened: said.has("distribute", 0) || said.has("replicas", 0),
             })
         }
         _ => Err(Wrong::Parameters(problems)),
