@@ -7,6 +7,7 @@
 
 mod support;
 
+mod added;
 mod admin;
 mod balancing;
 mod cli;

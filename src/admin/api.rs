@@ -10,9 +10,10 @@ use hyper::body::Incoming;
 use percent_encoding::percent_decode_str;
 use serde_json::{Value, json};
 
+use super::added::{self, Subject};
 use super::format::{self, Format};
 use super::guard::{self, Verdict};
-use super::{State, plugins, scrape, view};
+use super::{State, openapi, paths, plugins, scrape, view};
 use crate::config;
 use crate::reload::{self, Outcome, Refusal, Trigger};
 use crate::shutdown::Phase;
@@ -20,55 +21,6 @@ use crate::snapshot::Snapshot;
 use crate::telemetry::{Rfc3339, metrics};
 
 pub(crate) type Answer = Response<Full<Bytes>>;
-
-/// Every path, with the methods that it takes (HEAD goes with GET) and what it is for.
-const PATHS: [(&str, &[Method], &str); 13] = [
-    ("/healthz", &[Method::GET], "200 while the process lives"),
-    ("/readyz", &[Method::GET], "200 while requests are welcome"),
-    ("/metrics", &[Method::GET], "for Prometheus"),
-    (
-        "/api/v1/version",
-        &[Method::GET],
-        "what is running, and since when",
-    ),
-    (
-        "/api/v1/config",
-        &[Method::GET],
-        "what the configuration means, defaults included; ?format=toml for a file",
-    ),
-    (
-        "/api/v1/routes",
-        &[Method::GET],
-        "in the order in which they are tried",
-    ),
-    ("/api/v1/upstreams", &[Method::GET], "endpoints and DNS"),
-    (
-        "/api/v1/reload",
-        &[Method::GET, Method::POST],
-        "GET: how the last reload ended; POST: reload",
-    ),
-    (
-        "/api/v1/verifiers",
-        &[Method::GET],
-        "verifiers of tokens, and their keys",
-    ),
-    ("/api/v1/plugins", &[Method::GET], "every plugin, in short"),
-    (
-        "/api/v1/plugins/{name}",
-        &[Method::GET, Method::PUT],
-        "GET: one plugin, its uses and its history; PUT: run this component",
-    ),
-    (
-        "/api/v1/plugins/{name}/reload",
-        &[Method::POST],
-        "POST: load the plugin again",
-    ),
-    (
-        "/api/v1/plugins/{name}/rollback",
-        &[Method::POST],
-        "POST: go back to the generation before, or to ?generation=N",
-    ),
-];
 
 /// Answers a request. Its body is read only where one is wanted, from those who may ask.
 pub(crate) async fn answer(state: &State, peer: IpAddr, request: Request<Incoming>) -> Answer {
@@ -99,46 +51,62 @@ pub(crate) async fn answer(state: &State, peer: IpAddr, request: Request<Incomin
         &request.method
     };
     if path == "/" && method == Method::GET {
-        let list = PATHS
-            .iter()
-            .map(|(path, _, purpose)| ((*path).to_owned(), Value::from(*purpose)));
-        return json(StatusCode::OK, &Value::Object(list.collect()));
+        return json(StatusCode::OK, &list());
     }
-    let found = PATHS
-        .iter()
-        .find_map(|(pattern, methods, _)| Some((*pattern, *methods, name_in(pattern, path)?)));
-    let Some((pattern, methods, name)) = found else {
+    let Some((known, name)) = paths::find(path) else {
         return problem(StatusCode::NOT_FOUND, "no such path; / lists them");
     };
-    if !methods.contains(method) {
-        return wrong_method(methods);
+    if !known
+        .operations
+        .iter()
+        .any(|operation| operation.method == *method)
+    {
+        return wrong_method(known);
     }
     let name = percent_decode_str(name).decode_utf8_lossy();
+    let pattern = known.pattern;
     match (pattern, method.as_str()) {
-        ("/api/v1/plugins/{name}", "PUT") => plugins::put(state, &name, &request.headers, body).await,
+        ("/api/v1/config", _) => configuration(state, format::asked(request.uri.query(), &request.headers)),
+        (_, "GET") => read(state, pattern, &name),
+        ("/api/v1/plugins/{name}", _) => plugins::put(state, &name, &request.headers, body).await,
         ("/api/v1/plugins/{name}/reload", _) => plugins::reload(state, &name).await,
         ("/api/v1/plugins/{name}/rollback", _) => plugins::roll_back(state, &name, request.uri.query()).await,
-        ("/api/v1/config", _) => configuration(state, format::asked(request.uri.query(), &request.headers)),
-        (_, "POST") => ended(state.reload.reload(Trigger::Api).await.as_deref()),
-        _ => read(state, pattern, &name),
+        ("/api/v1/state/rollback", _) => added::roll_back(state, &request).await,
+        _ => match Subject::of(pattern, &name) {
+            Some(subject) => subject.change(state, &request, body).await,
+            None => ended(state.reload.reload(Trigger::Api).await.as_deref()),
+        },
     }
 }
 
-/// What stands in the place of `{name}`, empty where there is no such place; `None` when they are different paths.
-fn name_in<'p>(pattern: &str, path: &'p str) -> Option<&'p str> {
-    let Some((before, after)) = pattern.split_once("{name}") else {
-        return (pattern == path).then_some("");
-    };
-    let name = path.strip_prefix(before)?.strip_suffix(after)?;
-    (!name.is_empty() && !name.contains('/')).then_some(name)
+/// What there is to ask for.
+fn list() -> Value {
+    let list = paths::PATHS.iter().map(|path| {
+        let texts = path.operations.iter().map(|operation| match path.operations {
+            [_] => operation.about.to_owned(),
+            _ => format!("{}: {}", operation.method, operation.about),
+        });
+        (
+            path.pattern.to_owned(),
+            texts.collect::<Vec<_>>().join("; ").into(),
+        )
+    });
+    Value::Object(list.collect())
 }
 
 fn read(state: &State, path: &str, name: &str) -> Answer {
     let snapshot = state.live.load_full();
+    if let Some(subject) = Subject::of(path, name) {
+        return subject.view(state, &snapshot);
+    }
     match path {
         "/healthz" => json(StatusCode::OK, &json!({"status": "alive"})),
-        "/readyz" => ready(state.life.phase(), &snapshot),
+        "/readyz" => ready(state, &snapshot),
         "/metrics" => scraped(state),
+        "/api/v1/openapi.json" => json(StatusCode::OK, &openapi::document()),
+        "/api/v1/budgets" => json(StatusCode::OK, &added::budgets(state, &snapshot)),
+        "/api/v1/state/versions" => json(StatusCode::OK, &added::versions(state)),
+        "/api/v1/state/versions/{name}" => added::version(state, name),
         "/api/v1/version" => json(StatusCode::OK, &version(state, &snapshot.config.hash)),
         "/api/v1/routes" => json(
             StatusCode::OK,
@@ -190,10 +158,12 @@ pub(crate) fn scraped(state: &State) -> Answer {
 }
 
 /// A plugin that could not be loaded does not make it red: the other routes are served, and restarting would not help.
-fn ready(phase: Phase, snapshot: &Snapshot) -> Answer {
-    let reason = match phase {
+fn ready(state: &State, snapshot: &Snapshot) -> Answer {
+    let reason = match state.life.phase() {
         Phase::Running => {
-            let problems = snapshot.plugins.problems().map(|problem| &problem.message);
+            let plugins = snapshot.plugins.problems().map(|problem| problem.message.clone());
+            let added = state.reload.added();
+            let problems = plugins.chain(added::inactive(&added));
             let body = json!({"ready": true, "reasons": [], "problems": problems.collect::<Vec<_>>()});
             return json(StatusCode::OK, &body);
         }
@@ -249,16 +219,12 @@ pub(super) fn ended(outcome: Option<&Outcome>) -> Answer {
     json(status, &body)
 }
 
-fn wrong_method(methods: &[Method]) -> Answer {
-    let mut allow: Vec<&str> = methods.iter().map(Method::as_str).collect();
-    if allow.contains(&"GET") {
-        allow.insert(1, "HEAD");
-    }
+fn wrong_method(path: &paths::Path) -> Answer {
     let mut answer = problem(
         StatusCode::METHOD_NOT_ALLOWED,
         "this path does not take this method",
     );
-    if let Ok(allow) = HeaderValue::from_str(&allow.join(", ")) {
+    if let Ok(allow) = HeaderValue::from_str(&path.allow()) {
         answer.headers_mut().insert(header::ALLOW, allow);
     }
     answer

@@ -25,9 +25,12 @@ use crate::snapshot::Live;
 use crate::telemetry::metrics::Metrics;
 use api::Answer;
 
+mod added;
 pub(crate) mod api;
 mod format;
 pub(crate) mod guard;
+mod openapi;
+mod paths;
 mod plugins;
 mod scrape;
 mod view;

@@ -51,6 +51,7 @@ fn route(config: &Config, route: &Route, host: Option<&HostPattern>) -> Value {
         "retries": route.retries,
         "request_body": route.request_body,
         "plugins": route.chain.iter().map(|used| used.plugin.as_str()).collect::<Vec<_>>(),
+        "source": if route.place.added { "api" } else { "file" },
         "file": route.place.file.and_then(|index| config.files.get(index)),
         "line": route.place.line,
     });

@@ -176,6 +176,9 @@ pub(super) fn table<const N: usize>(head: Option<[&str; N]>, lines: Vec<[String;
 
 /// `file:line`.
 pub(super) fn place(config: &Config, route: &Route) -> String {
+    if route.place.added {
+        return "api".to_owned();
+    }
     let file = route.place.file.and_then(|file| config.files.get(file));
     file.map_or_else(
         || "built-in".to_owned(),

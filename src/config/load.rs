@@ -62,6 +62,7 @@ impl Loaded {
             let file = winner.place.file.filter(|file| Some(*file) != route.place.file);
             let place = match file.and_then(|file| self.config.files.get(file)) {
                 Some(file) => format!("{}:{line}", file.display()),
+                None if winner.place.added => "added by API".to_owned(),
                 None => format!("line {line}"),
             };
             let message = format!("the route \"{}\" can never match", route.name);

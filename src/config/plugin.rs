@@ -60,9 +60,13 @@ pub enum Component {
     },
 }
 
-/// What a plugin may use. A bundled plugin may use everything that the configuration declares.
-#[derive(Clone, Debug, Default, Eq, PartialEq)]
+/// What a plugin may use.
+///
+/// Those that are everything are equal whatever upstreams there are: another one changes nothing for the plugin.
+#[derive(Clone, Debug, Default)]
 pub struct Grants {
+    /// Whatever the configuration declares, and upstreams that come later too: a bundled plugin that does not say.
+    pub everything: bool,
     /// Upstreams whose endpoints it sees and may route to. The route's own are always among them.
     pub upstreams: Vec<String>,
     /// Upstreams that it may send requests to.
@@ -78,6 +82,21 @@ pub struct Grants {
     /// Secrets.
     pub secrets: Vec<String>,
 }
+
+impl PartialEq for Grants {
+    fn eq(&self, other: &Self) -> bool {
+        let upstreams = self.upstreams == other.upstreams && self.http == other.http;
+        self.everything == other.everything
+            && (self.everything || upstreams)
+            && self.budgets == other.budgets
+            && self.verifiers == other.verifiers
+            && self.stores == other.stores
+            && self.keys == other.keys
+            && self.secrets == other.secrets
+    }
+}
+
+impl Eq for Grants {}
 
 /// One entry of `plugins = [...]`: a plugin with its configuration, bound to a route.
 ///

@@ -86,6 +86,11 @@ impl Bound {
         &self.binding.used
     }
 
+    /// Whether it may route to this upstream on any route.
+    pub(super) fn may_name(&self, upstream: &str) -> bool {
+        self.binding.may_name(upstream)
+    }
+
     /// Which hooks it has.
     pub fn hooks(&self) -> Hooks {
         self.generation.hooks()
@@ -126,5 +131,13 @@ impl Binding {
             used,
             powers,
         }
+    }
+
+    /// Whether the plugin may see this upstream and route to it, on any route.
+    pub(super) fn may_name(&self, upstream: &str) -> bool {
+        let grants = &self.plugin.grants;
+        let granted = grants.upstreams.iter().any(|granted| granted == upstream);
+        // Its own list is of the time when it was bound.
+        granted || (grants.everything && self.powers.upstreams.has(upstream))
     }
 }

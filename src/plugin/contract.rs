@@ -250,6 +250,7 @@ fn is_granted(grant: &str, grants: &Grants) -> bool {
         "stores" => &grants.stores,
         "keys" => &grants.keys,
         "secrets" => &grants.secrets,
+        "http" if grants.everything => return true,
         "http" => &grants.http,
         _ => return false,
     };

@@ -162,7 +162,7 @@ impl RequestOutcome {
         };
         if let Some(name) = &routing.upstream {
             let own = forward.targets.iter().any(|target| target.upstream == *name);
-            if !own && !bound.plugin().grants.upstreams.contains(name) {
+            if !own && !bound.may_name(name) {
                 return impossible(format!("upstream {:?}, which it may not name", shortened(name)));
             }
         }

@@ -106,6 +106,20 @@ impl Upstreams {
         self.0.store(Some(set));
     }
 
+    /// Whether there is one of this name.
+    pub fn has(&self, name: &str) -> bool {
+        self.0.load().as_ref().is_some_and(|set| set.find(name).is_some())
+    }
+
+    /// All names.
+    pub(super) fn names(&self) -> Vec<String> {
+        let set = self.0.load();
+        let all = set
+            .as_ref()
+            .map(|set| set.upstreams().map(|it| it.name().to_owned()));
+        all.into_iter().flatten().collect()
+    }
+
     /// What is known of one. `None` when there is none of this name.
     pub fn view(&self, name: &str) -> Option<View> {
         let set = self.0.load();

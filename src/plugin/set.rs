@@ -173,7 +173,7 @@ impl Member {
                 &grants.keys,
                 &grants.secrets,
             ]
-            .map(|granted| granted.is_empty())
+            .map(|granted| granted.is_empty() && !grants.everything)
         };
         let plugin = &self.plugin;
         plugin.name == other.name && plugin.env == other.env && kinds(&plugin.grants) == kinds(&other.grants)

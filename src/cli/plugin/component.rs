@@ -130,6 +130,7 @@ pub(super) fn lend(cases: &mut Cases) {
 /// Grants something that is not there, of each kind of which nothing is granted.
 fn grant_nothing(grants: &mut Grants) {
     let Grants {
+        everything: _,
         upstreams: _,
         http,
         budgets,

@@ -51,6 +51,7 @@ fn understood(view: &Value) -> Option<Row> {
     let line = view["line"].as_u64()?;
     let at = match view["file"].as_str() {
         Some(file) => format!("{file}:{line}"),
+        None if view["source"] == "api" => "api".to_owned(),
         None => "built-in".to_owned(),
     };
     let mut row = row(&route(view)?, text(view, "host"), at);

@@ -108,7 +108,9 @@ fn plugin(plugin: &Plugin) -> Value {
             json!({ "url": url, "sha256": digest })
         }
     };
-    table["grants"] = grants(&plugin.grants);
+    if !plugin.grants.everything {
+        table["grants"] = grants(&plugin.grants);
+    }
     table["env"] = plugin
         .env
         .iter()

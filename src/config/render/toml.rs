@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::writer::document;
 use super::{masks, render};
-use crate::config::{Component, Config, Grants, Use};
+use crate::config::{Component, Config, Use};
 
 const HEAD: &str = "\
 # What a gateway means by its configuration, defaults included: a file for `gatewit run -c FILE`.
@@ -22,7 +22,7 @@ const HEAD: &str = "\
 /// files and folders are absolute, so that it does not matter where the file is put.
 pub fn render_toml(config: &Config) -> String {
     let mut shown = render(&anywhere(config));
-    shorten(&mut shown, config);
+    shorten(&mut shown);
     let variables = masks::into_variables(&mut shown);
     let mut text = HEAD.to_owned();
     if !variables.is_empty() {
@@ -88,7 +88,7 @@ fn show_names(used: &mut Arc<Use>, declared: &BTreeSet<&str>) {
 }
 
 /// Says in short what has a short form, and nothing of what goes without saying.
-fn shorten(shown: &mut Value, config: &Config) {
+fn shorten(shown: &mut Value) {
     let routes = shown["route"].as_array_mut().into_iter().flatten();
     for route in routes {
         shorten_target(route);
@@ -106,14 +106,6 @@ fn shorten(shown: &mut Value, config: &Config) {
     }
     let upstreams = shown["upstream"].as_object_mut().into_iter().flatten();
     upstreams.for_each(|(_, upstream)| shorten_target(upstream));
-    let everything = everything(config);
-    for plugin in &config.plugins {
-        // A list would not have what is declared later.
-        let implied = matches!(plugin.source, Component::Bundled(_)) && plugin.grants == everything;
-        if let (true, Some(table)) = (implied, shown["plugin"][&plugin.name].as_object_mut()) {
-            table.retain(|key, _| key != "grants");
-        }
-    }
     if let Value::Object(table) = shown {
         table.retain(|_, value| value.as_object().is_none_or(|table| !table.is_empty()));
     }
@@ -125,20 +117,6 @@ fn shorten_target(table: &mut Value) {
         && only["weight"] == 1
     {
         table["to"] = only["to"].clone();
-    }
-}
-
-/// What a bundled plugin is granted that does not say.
-fn everything(config: &Config) -> Grants {
-    let upstreams: Vec<_> = config.upstreams.iter().map(|it| it.name.clone()).collect();
-    Grants {
-        http: upstreams.clone(),
-        upstreams,
-        budgets: config.budgets.iter().map(|it| it.name.clone()).collect(),
-        verifiers: config.verifiers.iter().map(|it| it.name.clone()).collect(),
-        stores: config.stores.iter().map(|it| it.name.clone()).collect(),
-        keys: config.keys.iter().map(|it| it.name.clone()).collect(),
-        secrets: config.secrets.iter().map(|it| it.name.clone()).collect(),
     }
 }
 

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use super::is_granted;
 use crate::config::Action;
 use crate::plugin::bindings::gatewit::plugin::upstreams::{Endpoint, Host};
 use crate::plugin::guest::Guest;
@@ -15,7 +14,7 @@ const MOST: usize = 1024;
 impl Guest {
     /// Granted, or the route's own.
     fn may_name(&self, upstream: &str) -> bool {
-        is_granted(&self.binding.plugin.grants.upstreams, upstream) || self.own().any(|own| own == upstream)
+        self.binding.may_name(upstream) || self.own().any(|own| own == upstream)
     }
 
     /// The upstreams of the route of this exchange.
@@ -35,8 +34,12 @@ impl Guest {
 
 impl Host for Guest {
     fn names(&mut self) -> wasmtime::Result<Vec<String>> {
-        let granted = self.binding.plugin.grants.upstreams.iter().map(String::as_str);
-        let mut names: Vec<_> = granted.chain(self.own()).map(str::to_owned).collect();
+        let grants = &self.binding.plugin.grants;
+        let mut names = grants.upstreams.clone();
+        if grants.everything {
+            names.extend(self.binding.powers.upstreams.names());
+        }
+        names.extend(self.own().map(str::to_owned));
         names.sort_unstable();
         names.dedup();
         Ok(names)

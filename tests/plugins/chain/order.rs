@@ -267,7 +267,7 @@ fn times_of_plugins_are_told_when_they_are_asked_for() {
     let told = client.get("/").all("server-timing");
     assert_eq!(told[0], "db;dur=1");
     assert!(
-        told[1].starts_with("one;dur=0.") && told[1].contains(", two;dur=0."),
+        told[1].starts_with("one;dur=") && told[1].contains(", two;dur="),
         "{told:?}"
     );
     assert_eq!(client.get("/none").all("server-timing"), ["db;dur=1"]);

@@ -37,6 +37,7 @@ pub(super) fn grants(
 /// Everything that the configuration declares.
 pub(super) fn everything(upstreams: &[String], kinds: &Kinds) -> Grants {
     Grants {
+        everything: true,
         upstreams: upstreams.to_vec(),
         http: upstreams.to_vec(),
         budgets: kinds.budgets.all(),
