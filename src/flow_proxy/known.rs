@@ -93,7 +93,10 @@ pub(super) static KNOWN: &[Parameter] = &[
         &[],
         "listeners speak no TLS, so every request goes to `port`: leave it out",
     ),
-    refused_indexed("srcPort", &[], PORTS),
+    indexed(
+        "srcPort",
+        "taken when it is the port of every listener; others are refused: routes are the same on every listener",
+    ),
     refused_indexed("srcHttpsPort", &[], PORTS),
     refused_indexed(
         "reqMode",

@@ -62,6 +62,8 @@ pub(super) struct Destination {
     pub user_agents: Vec<String>,
     /// 1 to 65535.
     pub port: u16,
+    /// Where requests have to arrive.
+    pub source_port: Option<u16>,
     /// Resolved instead of the service's name.
     pub outbound: Option<String>,
     /// Only these; any when there is none.
@@ -228,6 +230,9 @@ impl Reader<'_> {
             headers: self.headers(index),
             user_agents: self.list("userAgent", index),
             port: self.port(index),
+            source_port: self
+                .whole("srcPort", index, u64::from(u16::MAX))
+                .and_then(|port| port.try_into().ok()),
             outbound: self.said.at("outboundHostname", index).map(str::to_owned),
             allowed: self.methods("allowedMethods", index),
             denied: self.methods("deniedMethods", index),
@@ -481,6 +486,7 @@ impl Destination {
             "RedirectFromDomain": self.redirect_from,
             "ReqMode": "http",
             "ReqPathSearchReplace": replace.join(":"),
+            "SrcPort": self.source_port.unwrap_or(0),
             "ServiceDomain": self.domains,
             "ServiceHeader": headers,
             "ServicePath": self.paths,

@@ -187,6 +187,11 @@ fn rules(config: &Config) -> Rules {
     Rules {
         prefix: config.flow_proxy.clone().unwrap_or_default().prefix,
         trusting: !config.trusted_proxies.is_empty(),
+        ports: config
+            .listeners
+            .iter()
+            .map(|listener| listener.address.port())
+            .collect(),
     }
 }
 

@@ -35,6 +35,7 @@ fn tables_with(prefix: Prefix, query: &str) -> Tables {
     let rules = Rules {
         prefix,
         trusting: true,
+        ports: vec![80, 80],
     };
     let tables =
         translate(&understood.service, rules, &users).unwrap_or_else(|wrong| panic!("{query}: {wrong:?}"));
@@ -82,6 +83,7 @@ fn wrong(query: &str) -> String {
             Rules {
                 prefix: Prefix::Segment,
                 trusting: false,
+                ports: vec![80, 443],
             },
             &[],
         ) {
@@ -184,7 +186,7 @@ fn every_parameter_about_matching_and_forwarding_has_its_key() {
 #[test]
 fn what_changes_nothing_is_taken() {
     for more in [
-        "&reqMode=http",
+        "&reqMode=http&srcPort=80",
         "&discoveryType=DNS",
         "&checkResolvers=true",
         "&connectionMode=http-keep-alive",
@@ -426,7 +428,7 @@ fn what_is_wrong_is_said_with_a_way_out() {
         ),
         (
             "serviceName=a&servicePath=/a&port=80&srcPort=80",
-            "srcPort: routes are the same on every listener",
+            "srcPort: requests arrive at other ports, too",
         ),
         (
             "serviceName=a&servicePath=/a&httpsPort=443",

@@ -24,12 +24,14 @@ pub(super) struct Tables {
 }
 
 /// What is meant by all calls.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Rules {
     /// What `servicePath` means.
     pub(super) prefix: Prefix,
     /// Whether there are proxies that are believed when they say how a request came.
     pub(super) trusting: bool,
+    /// Where requests arrive.
+    pub(super) ports: Vec<u16>,
 }
 
 /// What a service becomes. `users` are lines `NAME:HASH`.
@@ -83,6 +85,7 @@ struct Pattern<'a> {
 impl Translation<'_> {
     fn destination(&mut self, destination: &Destination) {
         self.schemes(destination);
+        self.source(destination);
         let to = self.target(destination);
         let hosts = self.hosts(destination, &destination.domains, "serviceDomain");
         let except: Vec<_> = destination
@@ -180,6 +183,18 @@ impl Translation<'_> {
             self.encrypt(pattern, &json!({}));
         } else if some || destination.deny_http {
             self.refuse(pattern, &json!({}));
+        }
+    }
+
+    /// Tells that requests arrive elsewhere, too: a route does not see where.
+    fn source(&mut self, destination: &Destination) {
+        let Some(port) = destination.source_port else {
+            return;
+        };
+        if self.rules.ports.iter().any(|other| *other != port) {
+            let name = spelled("srcPort", destination.index);
+            let message = "requests arrive at other ports, too, and routes are the same on every listener: tell destinations apart by `serviceDomain`, `servicePath` or `serviceHeader`";
+            self.problems.push(Problem::new(name, message));
         }
     }
 
