@@ -544,9 +544,10 @@ fn section(heading: &str) -> String {
     rest.split("\n#").next().unwrap_or_default().to_owned()
 }
 
-fn documents() -> [&'static str; 4] {
+fn documents() -> [&'static str; 5] {
     [
         "README.md",
+        "benches/neighbour/README.md",
         "examples/README.md",
         "examples/swarm/README.md",
         "examples/swarm/TRAPS.md",

@@ -7,13 +7,14 @@ the 99th percentiles within a round, the median of all rounds. Clients of both r
 processes of their own; a latency is counted from the time at which the request was due. Needs nothing but
 `cargo build --release`, which makes the fixture, too. All traffic stays on loopback.
 
-    benches/neighbour/run.py [--gatewit target/release/gatewit] [--rounds 7] [--seconds 4] [--only TEXT] [--each]
+    benches/neighbour/run.py [--gatewit target/release/gatewit] [--rounds 7] [--seconds 4] [--only TEXT] [--each] [--apart]
 """
 
 import argparse
 import asyncio
 import gc
 import json
+import os
 import statistics
 import subprocess
 import sys
@@ -49,7 +50,7 @@ plugins = ["request-id"]
 [plugin.fixture]
 file = "{fixture}"
 grants = {{ budgets = ["b"], stores = ["s"], keys = ["k"], secrets = ["w"], verifiers = ["v"], http = ["u"] }}
-limits = {{ calls = 1000000 }}
+limits = {{ calls = 1000000, time = "100ms" }}
 
 [budget.b]
 rate = "10/s"
@@ -157,6 +158,13 @@ def run_load(paths, rate, connections, seconds):
     return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
 
 
+def separate():
+    """This process, and all that it starts from now on, leave the first core to Gatewit."""
+    first, *others = sorted(os.sched_getaffinity(0))
+    os.sched_setaffinity(0, others or [first])
+    return lambda: os.sched_setaffinity(0, [first])
+
+
 def told(latencies, statuses):
     latencies.sort()
     at = lambda part: latencies[min(len(latencies) - 1, int(part * len(latencies)))] * 1e3
@@ -199,7 +207,7 @@ def main():
     parser.add_argument("--seconds", type=float, default=4)
     parser.add_argument("--rate", type=int, default=400, help="requests a second on the quiet route")
     parser.add_argument("--noise", type=int, default=100, help="the same on the noisy ones together")
-    parser.add_argument("--workers", type=int, help="of Gatewit; its default without it")
+    parser.add_argument("--apart", action="store_true", help="Gatewit has the first core alone, with one worker")
     parser.add_argument("--each", action="store_true", help="every misbehaviour by itself")
     parser.add_argument("--only", default="", help="those whose name holds this text")
     parser.add_argument("--max-ratio", type=float, help="exit 1 when a median ratio is above this")
@@ -222,10 +230,11 @@ def run(args):
         values = {"gatewit": GATEWIT, "admin": ADMIN, "origin": ORIGIN, "folder": folder}
         noisy = (NOISY.format(index=index, origin=ORIGIN, act=json.dumps(act)) for index, act in enumerate(ACTS))
         path.write_text(CONFIGURATION.format(fixture=fixture(args), **values) + "".join(noisy))
-        command = [args.gatewit, "run", "-c", str(path)] + (["--workers", str(args.workers)] if args.workers else [])
+        command = [args.gatewit, "run", "-c", str(path)] + (["--workers", "1"] if args.apart else [])
+        alone = separate() if args.apart else None
         processes = [subprocess.Popen([sys.executable, __file__, "--load", "origin"])]
         try:
-            processes.append(subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL))
+            processes.append(subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, preexec_fn=alone))
             wait(args, processes)
             quiet(args, 1)
             report(args, [measure(args, name, acts) for name, acts in noises.items()])

@@ -4,6 +4,7 @@ use std::fs;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
+use std::time::Instant;
 
 use crate::support::Client;
 use crate::support::binary::{HEAD, Running};
@@ -54,6 +55,7 @@ fn two_hundred_swaps_under_load_lose_no_request_and_leave_no_memory() {
     let mut settled = 0;
     thread::scope(|scope| {
         let clients = [scope.spawn(ask), scope.spawn(ask)];
+        let end = AtTheEnd(&over);
         for swap in 1..=SWAPS {
             let before = answered.load(Ordering::SeqCst);
             put(gateway.admin, &versions[swap % 2]);
@@ -71,7 +73,7 @@ fn two_hundred_swaps_under_load_lose_no_request_and_leave_no_memory() {
                 settled = resident(gateway.process());
             }
         }
-        over.store(true, Ordering::SeqCst);
+        drop(end);
     });
     let grown = resident(gateway.process()).saturating_sub(settled);
     assert!(
@@ -83,11 +85,12 @@ fn two_hundred_swaps_under_load_lose_no_request_and_leave_no_memory() {
     assert!(answered.load(Ordering::SeqCst) >= SWAPS);
 }
 
-/// For a nightly run: `cargo test -- --ignored`.
+/// Configuration and component change every time.
 #[test]
-#[ignore = "takes minutes"]
+#[ignore = "takes half a minute: cargo test --test gatewit -- --ignored --nocapture"]
 fn a_thousand_reloads_under_load_leave_no_memory() {
-    let file = InFile::new(&version(1));
+    let versions = [version(1), version(2)];
+    let file = InFile::new(&versions[0]);
     let (table, state) = (table(&file.path()), file.state());
     let configuration = |turn: usize| {
         let rate = 10 + turn % 3;
@@ -98,30 +101,48 @@ fn a_thousand_reloads_under_load_leave_no_memory() {
         )
     };
     let gateway = Running::with(&configuration(0));
-    let over = AtomicBool::new(false);
-    let mut settled = 0;
+    let (over, began) = (AtomicBool::new(false), Instant::now());
+    let mut sizes = Vec::new();
     thread::scope(|scope| {
-        scope.spawn(|| {
-            let mut client = Client::connect(gateway.listener);
+        let flow = scope.spawn(|| {
+            let (mut client, mut answered) = (Client::connect(gateway.listener), 0);
             while !over.load(Ordering::SeqCst) {
                 assert_eq!(client.get("/").status, 200);
+                answered += 1;
             }
+            answered
         });
+        let end = AtTheEnd(&over);
         for turn in 1..=1000 {
+            file.write(&versions[turn % 2]);
             gateway.rewrite(&configuration(turn));
             let (status, answer) = api(gateway.admin, "POST", "/api/v1/reload", b"");
             // It may have seen the change by itself.
             assert!(status == 200, "{answer}");
-            assert_eq!(
-                Client::connect(gateway.listener).get("/").text(),
-                turn.to_string()
-            );
-            if turn == 100 {
-                settled = resident(gateway.process());
+            let response = Client::connect(gateway.listener).get("/");
+            let told = (response.text(), response.field("x-fixture").unwrap());
+            assert_eq!(told, (turn.to_string(), format!("{:08}", turn % 2 + 1)));
+            if turn % 100 == 0 {
+                sizes.push(resident(gateway.process()));
             }
         }
-        over.store(true, Ordering::SeqCst);
+        drop(end);
+        let answered: usize = flow.join().unwrap();
+        let mib: Vec<_> = sizes.iter().map(|size| size >> 20).collect();
+        println!(
+            "1000 reloads in {:.0?} with {answered} requests; MiB after each hundred: {mib:?}",
+            began.elapsed()
+        );
     });
-    let grown = resident(gateway.process()).saturating_sub(settled);
+    let grown = sizes[9].saturating_sub(sizes[0]);
     assert!(grown < GROWTH, "{} KiB more than after 100 reloads", grown / 1024);
+}
+
+/// Tells the others that it is over, also when a test fails.
+struct AtTheEnd<'a>(&'a AtomicBool);
+
+impl Drop for AtTheEnd<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::SeqCst);
+    }
 }
