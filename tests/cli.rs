@@ -7,6 +7,7 @@ use std::net::{TcpListener, TcpStream};
 use rustix::process::Signal;
 use serde_json::Value;
 
+use crate::examples::marked;
 use crate::support::binary::{HEAD, Running, ask, eventually, forward_to, gatewit, lines, origin, said};
 
 #[test]
@@ -295,6 +296,12 @@ fn the_demo_of_plugins_shows_what_it_says_and_leaves_nothing_behind() {
     ] {
         assert!(out.contains(line), "{line:?} is not in\n{out}");
     }
+    let readme = marked("demo-plugins");
+    let (configuration, _) = readme.split_once("…").unwrap();
+    assert!(
+        out.contains(configuration.trim_start_matches("```text\n")),
+        "{out}"
+    );
     assert!(!out.contains("NOT AS IT SHOULD BE"), "{out}");
     assert_eq!(
         fs::read_dir(folder.path()).unwrap().count(),

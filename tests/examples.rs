@@ -27,7 +27,7 @@ fn read(path: impl AsRef<Path>) -> String {
 }
 
 /// The lines between two marks of the README.
-fn marked(name: &str) -> String {
+pub(crate) fn marked(name: &str) -> String {
     let readme = read("README.md");
     let (_, rest) = readme.split_once(&format!("<!-- {name} -->\n")).expect(name);
     let (inside, _) = rest.split_once(&format!("<!-- /{name} -->")).expect(name);

@@ -8,6 +8,7 @@ use std::thread;
 
 use serde_json::Value;
 
+use crate::examples::marked;
 use crate::support::Client;
 use crate::support::binary::{HEAD, Running, ask, eventually, gatewit, origin};
 
@@ -50,8 +51,17 @@ fn inspected(file: &str) -> (i32, Value) {
     (code, value)
 }
 
+/// The commands are those of the README.
 #[test]
 fn a_new_plugin_builds_loads_and_does_what_its_cases_say() {
+    let component = "target/wasm32-wasip2/release/say_hello.wasm";
+    assert_eq!(
+        marked("own-commands"),
+        format!(
+            "```sh\ngatewit plugin new say-hello\ncd say-hello\ngatewit plugin build\n\
+             gatewit plugin test {component} cases.toml\n```\n"
+        )
+    );
     let folder = tempfile::tempdir().unwrap();
     let (code, out, err) = plugin(folder.path(), &["new", "say-hello"]);
     assert_eq!(code, 0, "{err}");
@@ -116,13 +126,15 @@ fn assert_serves_on_a_route(component: &Path) {
     assert!(head.contains("x-greeting: hello"), "{head}");
 }
 
-/// What `build` makes, on a route; edited and built again while requests flow.
+/// What `build` makes, on the route of the README; edited and built again while requests flow.
 fn assert_is_replaced_by_what_is_built(folder: &Path) {
     let built = PathBuf::from(told(&plugin(folder, &["build"]).1, "component"));
-    let gateway = Running::with(&format!(
-        "{HEAD}[plugin.say-hello]\nfile = {built:?}\n\
-         [[route]]\nplugins = [{{ use = \"say-hello\", word = \"sesame\" }}]\nto = \"127.0.0.1:1\"\n"
-    ));
+    let route = marked("own-route").replace("```toml", "").replace("```", "");
+    let route = route.replace("app:12345", "127.0.0.1:1").replace(
+        "target/wasm32-wasip2/release/say_hello.wasm",
+        built.to_str().unwrap(),
+    );
+    let gateway = Running::with(&format!("{HEAD}{route}"));
     let told = |client: &mut Client| {
         let response = client.get("/cave");
         assert_eq!(response.status, 403);
