@@ -41,9 +41,9 @@ pub struct Outcome {
 pub enum Result {
     /// The new configuration runs.
     Applied {
-        /// [`Config::hash`].
+        /// [`Config::hash`](crate::config::Config::hash).
         hash: String,
-        /// [`Version::number`] of what is added.
+        /// [`Version::number`](super::Version::number) of what is added.
         version: u64,
         /// What is different, one sentence each.
         changed: Vec<String>,
@@ -54,12 +54,12 @@ pub enum Result {
     },
     /// What was read says what runs already.
     Unchanged {
-        /// [`Config::hash`].
+        /// [`Config::hash`](crate::config::Config::hash).
         hash: String,
     },
     /// It would have been applied.
     Valid {
-        /// [`Config::hash`], as it would be.
+        /// [`Config::hash`](crate::config::Config::hash), as it would be.
         hash: String,
         /// What would be different, one sentence each.
         changed: Vec<String>,
