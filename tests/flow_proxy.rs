@@ -418,7 +418,7 @@ async fn the_services_of_a_swarm_listener_are_there_before_the_gateway_is_ready(
     let (listener, dns, service) = (Listener::new(), Dns::start().await, origin::named("hello"));
     dns.answer("tasks.go-demo", &[[127, 0, 0, 1]]);
     let port = service.address().port().to_string();
-    let text = configuration(&dns, "");
+    let text = format!("{}grace = \"0s\"\n", configuration(&dns, ""));
     let address = format!("http://{}", listener.origin.address());
     let variables = [("LISTENER_ADDRESS", address.as_str())];
     let gateway = Running::within(tempfile::tempdir().unwrap(), &text, &variables);
@@ -493,6 +493,39 @@ async fn the_services_of_a_swarm_listener_are_there_before_the_gateway_is_ready(
     );
     assert_eq!((get("/zwei"), get("/demo")), (404, 404));
     drop(service);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_service_that_is_left_out_once_is_not_gone() {
+    let (listener, dns, service) = (Listener::new(), Dns::start().await, origin::named("hello"));
+    let address = listener.origin.address();
+    let text = format!(
+        "{}listeners = [\"{address}\"]\ngrace = \"2s\"\n",
+        configuration(&dns, "")
+    );
+    let gateway = Running::with(&text);
+    let named = |name: &str| {
+        json!({"serviceName": name, "servicePath": format!("/{name}"), "distribute": "true",
+        "port": service.address().port().to_string(), "outboundHostname": "127.0.0.1"})
+    };
+    let (get, calls) = (
+        |path: &str| ask(gateway.listener, "GET", path, &[]).0,
+        gateway.flow_proxy.unwrap(),
+    );
+    listener.say(json!([named("one"), named("two")]));
+    eventually("both are there", || (get("/two") == 200).then_some(()));
+    // Left out, and named again within the time.
+    listener.say(json!([named("two")]));
+    assert_eq!(called(calls, "reload?fromListener=true", &[]).0, 200);
+    assert_eq!((get("/one"), get("/two")), (200, 200));
+    listener.say(json!([named("one"), named("two")]));
+    assert_eq!(called(calls, "reload?fromListener=true", &[]).0, 200);
+    // Left out for longer: the listener is asked again by itself.
+    listener.say(json!([named("one")]));
+    assert_eq!(called(calls, "reload?fromListener=true", &[]).0, 200);
+    assert_eq!((get("/one"), get("/two")), (200, 200));
+    eventually("it is gone", || (get("/two") == 404).then_some(()));
+    assert_eq!(get("/one"), 200);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -3,6 +3,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
+use std::time::Duration;
 
 use ipnet::IpNet;
 
@@ -20,6 +21,8 @@ pub struct FlowProxy {
     pub allow: Vec<IpNet>,
     /// Swarm listeners that are asked for every service: URLs without a path.
     pub listeners: Vec<String>,
+    /// How long a service outlives answers of swarm listeners that do not name it. Default 30 s.
+    pub grace: Duration,
     /// Only services whose `proxyInstanceName` is this are taken; `None` takes all.
     pub instance: Option<String>,
     /// What `servicePath` means. Default [`Prefix::Segment`].
@@ -47,6 +50,8 @@ impl Default for FlowProxy {
             token: None,
             allow: Vec::new(),
             listeners: Vec::new(),
+            // Longer than the pause after which a listener announces what it left out, 5 s, a few times over.
+            grace: Duration::from_secs(30),
             instance: None,
             prefix: Prefix::Segment,
             separator: ",".to_owned(),

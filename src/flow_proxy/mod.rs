@@ -53,6 +53,11 @@ impl State {
         self.sync.learn().await;
     }
 
+    /// Forgets services that swarm listeners do not name any more. Never ends.
+    pub async fn keep(&self) {
+        self.sync.keep().await;
+    }
+
     async fn read_environment(&self, variables: &[(String, String)]) {
         let (services, problems) = environment::services(variables);
         for problem in problems {

@@ -1,17 +1,18 @@
 //! Asking swarm listeners for every service: at start until all have answered, and when somebody wishes.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{self, Arc, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use serde_json::Value;
-use tokio::sync::Mutex;
-use tokio::time;
+use tokio::sync::{Mutex, Notify};
+use tokio::time::{self, Instant};
 
-use super::plan::Origin;
+use super::plan::{self, Origin};
 use super::services::{Roll, Services};
 use super::understand::{Understood, Wrong, understand};
+use crate::config::Additions;
 use crate::fetch::{self, Limits};
 use crate::snapshot::Live;
 
@@ -34,6 +35,10 @@ pub(super) struct Sync {
     learned: AtomicBool,
     /// One question at a time: a late answer to an earlier one counts for nothing.
     turn: Mutex<()>,
+    /// Services that were not named, and since when.
+    missing: sync::Mutex<BTreeMap<String, Instant>>,
+    /// Told after every question.
+    asked: Notify,
 }
 
 impl Sync {
@@ -45,6 +50,8 @@ impl Sync {
             listeners,
             learned,
             turn: Mutex::new(()),
+            missing: sync::Mutex::default(),
+            asked: Notify::new(),
         }
     }
 
@@ -69,7 +76,28 @@ impl Sync {
         }
     }
 
-    /// Asks once. Services that no listener names any more go only when all have answered.
+    /// Asks again when the time of services is over that no listener names any more. Never ends.
+    pub(super) async fn keep(&self) {
+        loop {
+            let due = lock(&self.missing)
+                .values()
+                .min()
+                .map(|since| *since + self.grace());
+            match due {
+                Some(due) => time::sleep_until(due).await,
+                None => self.asked.notified().await,
+            }
+            if due.is_some()
+                && let Err(error) = self.ask().await
+            {
+                tracing::warn!(%error, "services that are gone are not forgotten yet");
+                time::sleep(PAUSES.1).await;
+            }
+        }
+    }
+
+    /// Asks once. Services that no listener names any more go only when all have answered, and have not named them
+    /// for a while: a listener leaves out a service whose tasks do not all run.
     pub(super) async fn ask(&self) -> Result<(), String> {
         let _turn = self.turn.lock().await;
         // What is called while they are asked is newer than what they say.
@@ -82,6 +110,7 @@ impl Sync {
             }
         }
         let services: Vec<Understood> = services.into_values().collect();
+        kept.extend(self.in_grace(&before.added, &services, &kept));
         let said = Roll {
             services: &services,
             kept: &kept,
@@ -96,7 +125,31 @@ impl Sync {
             "swarm listeners have named their services"
         );
         self.learned.store(true, Ordering::Release);
+        self.asked.notify_one();
         Ok(())
+    }
+
+    /// Services that are not named, but have been not long ago.
+    fn in_grace(&self, before: &Additions, services: &[Understood], kept: &[String]) -> Vec<String> {
+        let (now, grace) = (Instant::now(), self.grace());
+        let named = |name: &String| kept.contains(name) || services.iter().any(|it| it.service.name == *name);
+        let vanished = plan::named_by(before, Origin::Listener)
+            .into_iter()
+            .filter(|name| !named(name));
+        let mut missing = lock(&self.missing);
+        let since: BTreeMap<String, Instant> = vanished
+            .map(|name| {
+                let since = missing.get(&name).copied().unwrap_or(now);
+                (name, since)
+            })
+            .filter(|(_, since)| now < *since + grace)
+            .collect();
+        missing.clone_from(&since);
+        since.into_keys().collect()
+    }
+
+    fn grace(&self) -> Duration {
+        self.services.settings().grace
     }
 
     async fn fetch(&self, listener: &str) -> Result<Vec<BTreeMap<String, String>>, String> {
@@ -141,4 +194,9 @@ impl Sync {
             }
         }
     }
+}
+
+fn lock<T>(mutex: &sync::Mutex<T>) -> MutexGuard<'_, T> {
+    // What is in it is replaced as a whole.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

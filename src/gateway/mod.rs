@@ -175,6 +175,7 @@ pub async fn start(options: Options) -> Result<Running, Error> {
             tasks.push(tokio::spawn(async move {
                 state.learn(&services).await;
                 life.enter(Phase::Running);
+                state.keep().await;
             }));
         }
         None => life.enter(Phase::Running),

@@ -1,7 +1,7 @@
 //! The keys of `[flow_proxy]`: the listener that takes the calls made for Docker Flow Proxy.
 
 use super::{LISTEN, SECRET};
-use crate::config::shape::Shape::{List, Text, Word};
+use crate::config::shape::Shape::{List, Text, Time, Word};
 use crate::config::shape::{Key, Table};
 
 pub(super) static FLOW_PROXY: Table = Table {
@@ -29,6 +29,12 @@ pub(super) static FLOW_PROXY: Table = Table {
             "Swarm listeners that are asked for every service at start. `$LISTENER_ADDRESS` when left out.",
         )
         .default("[]"),
+        Key::new(
+            "grace",
+            Time { zero: true },
+            "How long a service outlives answers that do not name it: swarm listeners leave out what is just being updated.",
+        )
+        .default("\"30s\""),
         Key::new(
             "instance",
             Text("a name"),

@@ -35,6 +35,7 @@ pub(super) fn flow_proxy(
     flow.allow = networks(&mut table, &flow, reading);
     guarded |= !flow.allow.is_empty();
     flow.listeners = listeners(&mut table, reading);
+    flow.grace = table.time("grace").unwrap_or(flow.grace);
     flow.instance = table.text("instance").map(|text| text.value);
     if table.text("prefix").is_some_and(|text| text.value == "string") {
         flow.prefix = Prefix::String;

@@ -61,7 +61,8 @@ pub(super) fn config(documents: Vec<Section>, reading: &mut Reading<'_>) -> (Con
     let mut upstreams = upstream::Set::new(defaults.upstream);
     let mut powers = powers::Powers::new();
     let mut plugins = plugin::Set::new();
-    let mut said = false;
+    // A gateway may begin with nothing and learn its routes while it runs.
+    let mut said = documents[0].has("flow_proxy");
     for document in &mut documents {
         said |= document.has("route");
         if let Some(tables) = document.section("upstream") {
@@ -83,8 +84,7 @@ pub(super) fn config(documents: Vec<Section>, reading: &mut Reading<'_>) -> (Con
             }
         }
     }
-    // A gateway may begin with nothing and learn its routes while it runs.
-    if !said && config.flow_proxy.is_none() {
+    if !said {
         reading
             .problems
             .error(Code::MissingKey, main_at, "there is no route")

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::MASK;
+use crate::config::units::timed;
 use crate::config::{FlowProxy, Prefix};
 
 pub(super) fn table(flow: &FlowProxy) -> Value {
@@ -10,6 +11,7 @@ pub(super) fn table(flow: &FlowProxy) -> Value {
         "listen": flow.address.to_string(),
         "allow": flow.allow.iter().map(ToString::to_string).collect::<Vec<_>>(),
         "listeners": flow.listeners,
+        "grace": timed(flow.grace),
         "prefix": match flow.prefix { Prefix::Segment => "segment", Prefix::String => "string" },
         "separator": flow.separator,
         "secrets": flow.secrets.display().to_string(),
