@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::service::Reader;
+use super::reader::Reader;
 use crate::config::{MASK, sensitive};
 
 /// Edits of one direction. No name stands in two of them: what a later step undoes is left out.

@@ -15,6 +15,7 @@ mod known;
 mod parameters;
 mod path;
 mod plan;
+mod reader;
 mod service;
 mod services;
 mod sync;

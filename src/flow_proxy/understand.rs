@@ -4,7 +4,8 @@ use std::io::Read as _;
 use std::path::Path;
 
 use super::parameters::{Problem, Said};
-use super::service::{Reader, Service};
+use super::reader::Reader;
+use super::service::Service;
 use crate::config::FlowProxy;
 
 /// Bytes of a secret.

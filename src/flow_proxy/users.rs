@@ -3,7 +3,7 @@
 
 use std::fmt;
 
-use super::service::Reader;
+use super::reader::Reader;
 
 /// Of bcrypt: about 50 ms, for every user of a call, and later once a minute for each.
 const COST: u32 = 10;
