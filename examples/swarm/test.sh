@@ -10,7 +10,8 @@ usage() {
   cat <<'TEXT'
 usage: test.sh [options]
   --gateway BINARY  test this static binary instead of building one
-  --only SCENARIO   image, even, update-get, update-post, scale, kill, freeze, forty, zero or own-update
+  --only SCENARIO   image, even, update-get, update-post, scale, kill, freeze, forty, zero, own-update, flow
+                    or sync
   --peers           also measure HAProxy, Caddy and nginx (installs Debian's packages)
   --peers-only      measure only them
   --report FILE     write the table as Markdown

@@ -53,7 +53,7 @@ fn route(config: &Config, route: &Route, host: Option<&HostPattern>) -> Value {
         "plugins": route.chain.iter().map(|used| used.plugin.as_str()).collect::<Vec<_>>(),
         "source": if route.place.added { "api" } else { "file" },
         "file": route.place.file.and_then(|index| config.files.get(index)),
-        "line": route.place.line,
+        "line": (!route.place.added).then_some(route.place.line),
     });
     view[path_key(&route.path)] = route.path.to_string().into();
     if !route.methods.is_empty() {

@@ -17,6 +17,7 @@ images_build() {
     fi
     is_static "$GATEWAY" || die "$GATEWAY is not a static binary, and an image from scratch has no libraries"
     cp "$GATEWAY" "$context/gatewit"
+    mkdir -p "$context/state"
     image gateway "$HERE/Dockerfile" "$context"
   fi
 }

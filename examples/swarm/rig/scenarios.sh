@@ -7,7 +7,7 @@
 LEAD=2
 TRAIL=2
 
-ALL_SCENARIOS=(image even update-get update-post scale kill freeze forty zero own-update)
+ALL_SCENARIOS=(image even update-get update-post scale kill freeze forty zero own-update flow sync)
 PEER_SCENARIOS=(even update-get update-post scale kill freeze forty zero)
 # After one update it answers nothing any more, until it is restarted.
 NGINX_SCENARIOS=(even update-get)
@@ -23,6 +23,8 @@ required() {
     freeze) echo "a task frozen for 12 s, GET: 0 failed, slowest ≤ 3 s, nothing new sent there once detected" ;;
     forty) echo "40 replicas: all 40 serve" ;;
     zero) echo "0 replicas, then 3: 503 with Retry-After at once; served ≤ 2 s after the first task runs" ;;
+    flow) echo "Docker Flow Proxy's \`reconfigure\`: \`/demo/hello\` at once, from all of 1 → 5 replicas; kept over a restart; \`remove\`: 404" ;;
+    sync) echo "a swarm listener's \`get-services\`: routes before the gateway is ready, those that vanished gone" ;;
     own-update) echo "the gateway's own SIGTERM, next gateway first: 0 failed" ;;
   esac
 }
@@ -216,4 +218,100 @@ scenario_own-update() {
   [ "$(requests "$before" $((before + 60000)) 'outcome == "ok"')" -ge 50 ] || problem "the next gateway answered little"
   replaced edge 1 "$old" || problem "the gateway was not replaced"
   service_down edge
+}
+
+# What was told to Docker Flow Proxy is told to a gateway of its own, beside a service that is not in the stack.
+scenario_flow() {
+  local TARGET=flow
+  flow_up 'route = []
+[flow_proxy]
+listen = ":8080"
+allow = ["0.0.0.0/0", "::/0"]' --mount type=volume,source=gatewit-test-flow,target=/var/lib/gatewit
+  flow_expect 404 /demo/hello "before it is told"
+  flow_call "reconfigure?serviceName=go-demo&servicePath=/demo&port=8080"
+  flow_expect 200 /demo/hello "at once"
+  grep -qi 'hello, world!' "$WORK/answer" || problem "it answers $(sed -n 2p "$WORK/answer")"
+  flow_expect 404 /other "another path"
+  docker service scale --detach go-demo=5 >/dev/null
+  wait_for 60 "five tasks of go-demo" tasks_are go-demo 5
+  within 20 flow_all_answer || problem "only $(replicas | wc -l) of 5 answer"
+  measured "$(replicas | wc -l) of 5 answer"
+  # A gateway that begins anew has only what it kept.
+  update flow
+  wait_for 60 "answer from the gateway that came after" answers flow:2015 --path /demo/hello
+  measured "kept over a restart"
+  flow_call "remove?serviceName=go-demo"
+  flow_expect 404 /demo/hello "after it was removed"
+  flow_down
+  docker volume rm gatewit-test-flow >/dev/null 2>&1 || true
+}
+
+# The swarm listener needs the Docker socket and an image of its own; what it says is known, and is said here by a file.
+scenario_sync() {
+  local TARGET=flow
+  services_say '[{"serviceName": "go-demo", "servicePath": "/demo", "port": "8080", "replicas": "1", "distribute": "true"},
+    {"serviceName": "other", "servicePath": "/other", "port": "8080", "replicas": "1", "distribute": "true"}]'
+  flow_up 'route = []
+[flow_proxy]
+listen = ":8080"
+allow = ["0.0.0.0/0", "::/0"]
+listeners = ["swarm-listener"]'
+  flow_expect 200 /demo/hello "as the listener named it"
+  flow_expect 503 /other "of a service that has no tasks"
+  services_say '[{"serviceName": "go-demo", "servicePath": "/demo", "port": "8080", "replicas": "1", "distribute": "true"}]'
+  flow_call "reload?fromListener=true"
+  within 20 flow_is 404 /other || problem "a service that vanished still has a route"
+  flow_expect 200 /demo/hello "afterwards"
+  measured "routes come and go with what the listener says"
+  flow_down
+  docker service rm swarm-listener >/dev/null
+}
+
+# go-demo with one task, and a gateway that answers.
+flow_up() {
+  local config=$1
+  shift
+  service_up go-demo app -- 8080
+  docker config create --label "$STACK" gatewit-test-flow - <<<"$config" >/dev/null
+  service_up flow gateway --config source=gatewit-test-flow,target=/gatewit.toml "$@" -- run --config /gatewit.toml
+  wait_for 60 "task of go-demo" tasks_are go-demo 1
+  wait_for 60 "answer from the gateway" answers flow:8080 --path /v1/docker-flow-proxy/ping
+}
+
+flow_down() {
+  service_down flow
+  service_down go-demo
+  docker config rm gatewit-test-flow >/dev/null
+}
+
+# A call of Docker Flow Proxy's API, which has to succeed.
+flow_call() {
+  client get flow:8080 --path "/v1/docker-flow-proxy/$1" >"$WORK/answer" ||
+    problem "${1%%\?*}: $(tr '\n' ' ' <"$WORK/answer" | cut -c 1-300)"
+}
+
+flow_is() {
+  client get flow:2015 --path "$2" >"$WORK/answer" || true
+  [ "$(head -n 1 "$WORK/answer")" = "$1" ]
+}
+
+flow_expect() { flow_is "$1" "$2" || problem "$2 $3: $(head -n 1 "$WORK/answer"), not $1"; }
+
+# Whether a path of a service is answered with 200; nothing is printed.
+answers() { client get "$@" >/dev/null 2>&1; }
+
+flow_all_answer() {
+  RECORD=$WORK/flow.tsv
+  client seq flow:2015 --path /demo/hello --requests 60 >"$RECORD" || true
+  [ "$(replicas | wc -l)" = 5 ] && [ "$(figure failed)" = 0 ]
+}
+
+# The listener is begun anew with other words.
+services_say() {
+  docker service rm swarm-listener >/dev/null 2>&1 && within 60 tasks_are swarm-listener 0
+  docker config rm gatewit-test-services >/dev/null 2>&1 || true
+  docker config create --label "$STACK" gatewit-test-services - <<<"$1" >/dev/null
+  service_up swarm-listener app --config source=gatewit-test-services,target=/services.json \
+    --entrypoint /client -- answer /services.json
+  wait_for 60 "answer from the listener" answers swarm-listener:8080
 }

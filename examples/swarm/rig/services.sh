@@ -20,6 +20,7 @@ stack_down() {
   docker service ls --quiet --filter "label=$STACK" | xargs --no-run-if-empty docker service rm
   docker stack rm "$STACK"
   within 60 no_stack_containers || true
+  docker config ls --quiet --filter "label=$STACK" | xargs --no-run-if-empty docker config rm
   docker network rm "$NETWORK"
 }
 
@@ -36,12 +37,17 @@ target_up() {
   TARGET=$1
 }
 
-# A service beside the stack: name, image, further options.
+# A service beside the stack: name, image, further options, and behind `--` what its process is told.
 service_up() {
-  local name=$1 image=$2
+  local name=$1 image=$2 options=()
   shift 2
+  while [ $# -gt 0 ]; do
+    [ "$1" != -- ] || { shift; break; }
+    options+=("$1")
+    shift
+  done
   docker service create --quiet --detach --no-resolve-image --name "$name" --label "$STACK" --network "$NETWORK" \
-    --endpoint-mode dnsrr "$@" "gatewit-example/$image" >/dev/null 2>"$WORK/service.log" ||
+    --endpoint-mode dnsrr "${options[@]}" "gatewit-example/$image" "$@" >/dev/null 2>"$WORK/service.log" ||
     { cat "$WORK/service.log" >&2; die "the service $name could not be created"; }
 }
 

@@ -48,9 +48,8 @@ fn stranger() -> Exit {
 }
 
 fn understood(view: &Value) -> Option<Row> {
-    let line = view["line"].as_u64()?;
     let at = match view["file"].as_str() {
-        Some(file) => format!("{file}:{line}"),
+        Some(file) => format!("{file}:{}", view["line"]),
         None if view["source"] == "api" => "api".to_owned(),
         None => "built-in".to_owned(),
     };

@@ -3,10 +3,13 @@
 //! - `client hello HOST:PORT`: 30 requests at the same time, then 30 in sequence on one connection.
 //! - `client seq HOST:PORT`: 300 in sequence on one connection.
 //! - `client load HOST:PORT`: many keep-alive connections until a time is over or SIGTERM comes.
+//! - `client get HOST:PORT`: one request; prints the status and the body.
+//! - `client answer FILE`: a server that answers everything with a file, on port 8080.
 //! - `client queued PORT`: bytes that arrived at a local port and that nobody has read, by connection.
 
 mod http;
 mod record;
+mod single;
 
 use std::io;
 use std::process::ExitCode;
@@ -18,7 +21,9 @@ use std::time::Duration;
 use http::Connection;
 use record::{Clock, Outcome};
 
-const USAGE: &str = "usage: client hello|seq|load HOST:PORT [options], or client queued PORT
+const USAGE: &str =
+    "usage: client hello|seq|load|get HOST:PORT [options], or client queued PORT, or client answer FILE
+  --path PATH        seq, get: of the requests (/)
   --requests N       hello (30), seq (300): how many
   --connections N    load: how many keep-alive connections (16)
   --method M         load: GET or POST (GET)
@@ -42,6 +47,8 @@ fn main() -> ExitCode {
         "hello" => hello(&options),
         "seq" => sequence(&options),
         "load" => load(&options),
+        "get" => single::get(&options.target, &options.path),
+        "answer" => single::answer(&options.target),
         _ => queued(&options.target),
     };
     match done {
@@ -57,6 +64,7 @@ fn main() -> ExitCode {
 struct Options {
     mode: String,
     target: String,
+    path: String,
     requests: Option<usize>,
     connections: usize,
     method: String,
@@ -69,12 +77,13 @@ struct Options {
 impl Options {
     fn parse(mut words: impl Iterator<Item = String>) -> Result<Self, String> {
         let mode = words.next().ok_or("a mode is missing")?;
-        if !["hello", "seq", "load", "queued"].contains(&mode.as_str()) {
+        if !["hello", "seq", "load", "get", "answer", "queued"].contains(&mode.as_str()) {
             return Err(format!("unknown mode {mode}"));
         }
         let mut options = Self {
             mode,
             target: words.next().ok_or("a target is missing")?,
+            path: "/".into(),
             requests: None,
             connections: 16,
             method: "GET".into(),
@@ -90,6 +99,7 @@ impl Options {
             }
             let value = words.next().ok_or(format!("{option} wants a value"))?;
             match option.as_str() {
+                "--path" => options.path = value,
                 "--requests" => options.requests = Some(number(&value)? as usize),
                 "--connections" => options.connections = number(&value)? as usize,
                 "--method" if value == "GET" || value == "POST" => options.method = value,
@@ -198,7 +208,7 @@ fn hello(options: &Options) -> io::Result<bool> {
 fn sequence(options: &Options) -> io::Result<bool> {
     let mut session = Session::new(&options.target, 0, Clock::start());
     for _ in 0..options.requests.unwrap_or(300) {
-        session.request("GET", "/");
+        session.request("GET", &options.path);
     }
     println!("connections\t{}", session.opened);
     record::print(
