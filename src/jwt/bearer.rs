@@ -11,7 +11,7 @@ use super::Error;
 pub fn bearer<'v>(lines: impl IntoIterator<Item = &'v [u8]>) -> Result<&'v str, Error> {
     let mut lines = lines.into_iter();
     let line = lines.next().ok_or(Error::Missing)?;
-    if lines.next().is_some() || line.contains(&b',') {
+    if lines.next().is_some() || has(line, [b',', b',']) {
         return Err(Error::Malformed);
     }
     let line = std::str::from_utf8(line)
@@ -22,12 +22,17 @@ pub fn bearer<'v>(lines: impl IntoIterator<Item = &'v [u8]>) -> Result<&'v str, 
         return Err(Error::Missing);
     }
     let token = token.trim_ascii();
-    // Byte by byte to the end, which compilers do many bytes at a time: tokens are long.
-    let blank = |found, byte: &u8| found | matches!(byte, b' ' | b'\t');
-    if token.is_empty() || token.as_bytes().iter().fold(false, blank) {
+    if token.is_empty() || has(token.as_bytes(), [b' ', b'\t']) {
         return Err(Error::Malformed);
     }
     Ok(token)
+}
+
+/// Whether one of two bytes is there. Looks to the end in any case, because that is done many bytes at a time: tokens are
+/// long, and nearly none has any.
+fn has(text: &[u8], [one, other]: [u8; 2]) -> bool {
+    let is_it = |byte: u8| (byte == one) | (byte == other);
+    text.iter().fold(false, |found, byte| found | is_it(*byte))
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use super::edit;
 use crate::plugin::bindings::gatewit::plugin::context::{Attribute, EditError, Host};
 use crate::plugin::guest::Guest;
-use crate::plugin::memory;
+use crate::plugin::{memory, overlay};
 
 type Edited = wasmtime::Result<Result<(), EditError>>;
 
@@ -15,8 +15,10 @@ impl Host for Guest {
     }
 
     fn set_private(&mut self, state: Vec<u8>) -> Edited {
-        let binding = self.binding.clone();
-        edit(self, |scene| scene.set_private(&binding.plugin.name, state))
+        let name = &self.binding.plugin.name;
+        let edited = self.scene.as_deref_mut().ok_or(overlay::EditError::WrongPhase);
+        let edited = edited.and_then(|scene| scene.set_private(name, state));
+        Ok(edited.map_err(EditError::from))
     }
 
     fn get(&mut self, key: String) -> wasmtime::Result<Option<Attribute>> {

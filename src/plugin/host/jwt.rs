@@ -8,11 +8,11 @@ use http::HeaderValue;
 use super::is_granted;
 use crate::jwt::{self, Verifier};
 use crate::plugin::bindings::gatewit::plugin::jwt::{Host, JwtError, Verified};
-use crate::plugin::guest::Guest;
+use crate::plugin::guest::{Binding, Guest};
 
 impl Host for Guest {
     fn verify(&mut self, verifier: String, token: String) -> wasmtime::Result<Result<Verified, JwtError>> {
-        let Some(verifier) = self.verifier(&verifier) else {
+        let Some(verifier) = granted(&self.binding, &verifier) else {
             return Ok(Err(JwtError::NoSuchVerifier));
         };
         let verified = verifier.verify_at(&token, self.binding.powers.date.now());
@@ -20,7 +20,7 @@ impl Host for Guest {
     }
 
     fn verify_bearer(&mut self, verifier: String) -> wasmtime::Result<Result<(), JwtError>> {
-        let Some(verifier) = self.verifier(&verifier) else {
+        let Some(verifier) = granted(&self.binding, &verifier) else {
             return Ok(Err(JwtError::NoSuchVerifier));
         };
         let now = self.binding.powers.date.now();
@@ -40,13 +40,12 @@ impl Host for Guest {
     }
 }
 
-impl Guest {
-    fn verifier(&self, name: &str) -> Option<Arc<Verifier>> {
-        let granted = is_granted(&self.binding.plugin.grants.verifiers, name);
-        let found = self.binding.powers.verifiers.find(name).filter(|_| granted);
-        found.cloned()
-    }
+fn granted<'b>(binding: &'b Binding, name: &str) -> Option<&'b Arc<Verifier>> {
+    let granted = is_granted(&binding.plugin.grants.verifiers, name);
+    binding.powers.verifiers.find(name).filter(|_| granted)
+}
 
+impl Guest {
     fn remember(&mut self, verified: &Arc<jwt::Verified>) -> Verified {
         if let Some(scene) = &mut self.scene {
             scene.set_verified(Arc::clone(verified));
