@@ -1,8 +1,9 @@
 //! What is different between two configurations, in words.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
-use crate::config::Config;
+use crate::config::{Config, Place, Plugin, Route, Use};
 
 /// One sentence for each thing that was added, changed or removed, sorted.
 pub(super) fn differences(old: &Config, new: &Config) -> Vec<String> {
@@ -11,7 +12,7 @@ pub(super) fn differences(old: &Config, new: &Config) -> Vec<String> {
         config
             .routes
             .iter()
-            .map(|route| (route.name.clone(), format!("{route:?}")))
+            .map(|route| (route.name.clone(), format!("{:?}", placeless(route))))
             .collect()
     };
     compare("route", &names(old), &names(new), &mut changed);
@@ -35,7 +36,14 @@ pub(super) fn differences(old: &Config, new: &Config) -> Vec<String> {
         config
             .plugins
             .iter()
-            .map(|plugin| (plugin.name.clone(), format!("{plugin:?}")))
+            .map(|plugin| {
+                let place = Place::default();
+                let meant = Plugin {
+                    place,
+                    ..Plugin::clone(plugin)
+                };
+                (plugin.name.clone(), format!("{meant:?}"))
+            })
             .collect()
     };
     compare("plugin", &names(old), &names(new), &mut changed);
@@ -53,6 +61,22 @@ pub(super) fn differences(old: &Config, new: &Config) -> Vec<String> {
     }
     changed.sort_unstable();
     changed
+}
+
+/// What a route means: where it stands is no difference.
+fn placeless(route: &Route) -> Route {
+    let chain = route.chain.iter().map(|used| {
+        let place = Place::default();
+        Arc::new(Use {
+            place,
+            ..Use::clone(used)
+        })
+    });
+    Route {
+        chain: chain.collect(),
+        place: Place::default(),
+        ..Route::clone(route)
+    }
 }
 
 fn compare(

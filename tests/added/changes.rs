@@ -65,6 +65,18 @@ fn upstreams_budgets_and_plugins_of_a_route_are_changed_alike() {
 }
 
 #[test]
+fn only_what_means_something_else_is_told_as_changed() {
+    let scene = Scene::new();
+    scene.put(
+        "b",
+        &json!({"path": "/b", "to": "a:1", "plugins": ["request-id"]}),
+    );
+    let body = scene.route("/a").to_string();
+    let answer = ask(&scene.gateway, "PUT", "/api/v1/routes/a", &[], &body);
+    assert_eq!(json_of(&answer)["changed"], json!(["route a: added"]));
+}
+
+#[test]
 fn what_others_lean_on_stays() {
     let scene = Scene::new();
     let to = json!({"to": scene.origin.address().to_string()}).to_string();

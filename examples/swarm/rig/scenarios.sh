@@ -255,7 +255,8 @@ scenario_sync() {
 [flow_proxy]
 listen = ":8080"
 allow = ["0.0.0.0/0", "::/0"]
-listeners = ["swarm-listener"]'
+listeners = ["swarm-listener"]
+grace = "0s"'
   flow_expect 200 /demo/hello "as the listener named it"
   flow_expect 503 /other "of a service that has no tasks"
   services_say '[{"serviceName": "go-demo", "servicePath": "/demo", "port": "8080", "replicas": "1", "distribute": "true"}]'
