@@ -190,8 +190,11 @@ impl Config {
             let culprits = culprits(&problems).ok_or_else(|| problems.clone())?;
             for (kind, name) in culprits {
                 let table = Some((kind, name.clone()));
+                if fitting.remove(kind, &name).is_none() {
+                    // It would be wrong for ever.
+                    return Err(problems);
+                }
                 let problems = problems.only(|problem| table_of(problem) == table);
-                fitting.remove(kind, &name);
                 inactive.push(Inactive { kind, name, problems });
             }
         }
