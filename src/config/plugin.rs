@@ -40,6 +40,9 @@ pub struct Plugin {
     pub env: Vec<(String, Secret)>,
     /// Pause between two calls of its `tick-hook`. Default 10 s.
     pub tick: Duration,
+    /// Whether imports that it was not granted, or that nobody offers, are stubs: a component that only drags them along
+    /// loads, and calling one that nobody offers is a trap.
+    pub stub_ungranted: bool,
     /// Where it was declared; for a bundled plugin without a table, where it was first used.
     pub place: Place,
 }

@@ -1,14 +1,18 @@
 //! Whether a component keeps the contract: what it is, what it imports, what it exports. What is wrong is said in our
 //! words, with what to do about it, and all of it at once.
 
-use std::fmt;
-
-use wasmtime::component::Component;
 use wasmtime::component::types::ComponentItem;
+use wasmtime::component::{Component, InstancePre};
 
 use super::engine::Engine;
+use super::guest::Guest;
 use super::hooks::Hooks;
+use super::link;
 use crate::config::{self, Grants};
+
+mod mismatch;
+
+pub use mismatch::{Mismatch, Shape};
 
 /// Version of the contract.
 pub const VERSION: &str = "0.1.0";
@@ -19,12 +23,13 @@ const COMPATIBLE: &str = "0.1.";
 const PACKAGE: &str = "gatewit:plugin/";
 
 /// What may be imported, and the grant it needs.
-const IMPORTS: [(&str, Option<&str>); 14] = [
+const IMPORTS: [(&str, Option<&str>); 15] = [
     ("types", None),
     ("request", None),
     ("response", None),
     ("body", None),
     ("context", None),
+    ("configuration", None),
     ("log", None),
     ("metrics", None),
     ("limits", Some("budgets")),
@@ -42,142 +47,92 @@ const LIFECYCLE: &str = "lifecycle";
 /// Functions of `crypto` that need keys.
 const KEYED: [&str; 2] = ["hmac", "verify"];
 
-/// Something that is no component at all.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Shape {
-    /// Nothing.
-    Empty,
-    /// A core module.
-    Module,
-    /// WebAssembly text.
-    Text,
-    /// Machine code: compiled already.
-    Compiled,
-    /// WebAssembly, but of a version that is not known.
-    Unknown,
-    /// Nothing of WebAssembly.
-    Other,
+/// A component that keeps the contract.
+pub(super) struct Checked {
+    pub(super) pre: InstancePre<Guest>,
+    pub(super) hooks: Hooks,
+    /// Interfaces that it imports in vain.
+    pub(super) stubs: Vec<String>,
 }
 
-/// One thing that is wrong with a component.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub enum Mismatch {
-    /// Built for another version of the contract.
-    Version {
-        /// The interface.
-        name: String,
-    },
-    /// An interface of ours that is not in this version.
-    UnknownInterface {
-        /// Its name.
-        name: String,
-    },
-    /// An interface of somebody else.
-    Foreign {
-        /// Its name.
-        name: String,
-    },
-    /// A grant is missing.
-    Grant {
-        /// The interface.
-        name: String,
-        /// The key under `grants`.
-        grant: &'static str,
-        /// The plugin.
-        plugin: String,
-    },
-    /// A function is missing or of another type.
-    Function {
-        /// The interface.
-        interface: String,
-        /// The function, if that much is known.
-        function: Option<String>,
-        /// How it differs.
-        why: String,
-    },
-    /// It does not export `lifecycle`.
-    NoLifecycle,
-    /// It exports no hook.
-    NoHook,
-    /// It exports a hook that this version does not have.
-    UnknownHook {
-        /// Its name.
-        name: String,
-    },
-}
-
-impl Shape {
-    /// What these bytes are, unless a component.
-    pub(super) fn of(bytes: &[u8]) -> Option<Self> {
-        match bytes {
-            [] => Some(Self::Empty),
-            [b'\0', b'a', b's', b'm', version, 0, layer, 0, ..] => match (version, layer) {
-                (_, 1) => None,
-                (1, 0) => Some(Self::Module),
-                _ => Some(Self::Unknown),
-            },
-            [0x7f, b'E', b'L', b'F', ..] => Some(Self::Compiled),
-            _ if bytes.trim_ascii_start().starts_with(b"(") => Some(Self::Text),
-            _ => Some(Self::Other),
-        }
-    }
-}
-
-/// Everything that is wrong with the imports and exports of a component.
+/// Checks the imports and exports of a component.
+///
+/// # Errors
+///
+/// Everything that is wrong with them.
 pub(super) fn check(
     engine: &Engine,
     component: &Component,
     plugin: &config::Plugin,
-) -> Result<Hooks, Vec<Mismatch>> {
-    let mut wrong = Vec::new();
-    let kind = component.component_type();
+) -> Result<Checked, Vec<Mismatch>> {
+    let (stubs, mut wrong) = imports(engine, component, plugin);
+    // The linker looks at types, and stops at the first that differs.
+    let linked = if plugin.stub_ungranted {
+        link::stubbed(&engine.linker, component)
+    } else {
+        engine.linker.instantiate_pre(component)
+    };
+    if wrong.is_empty()
+        && let Err(error) = &linked
+    {
+        wrong.push(mislinked(error));
+    }
+    let hooks = hooks(engine, component, &mut wrong);
+    match linked {
+        Ok(pre) if wrong.is_empty() => Ok(Checked { pre, hooks, stubs }),
+        _ => Err(wrong),
+    }
+}
+
+/// What it imports in vain, where that is allowed; and what is wrong with its imports.
+fn imports(engine: &Engine, component: &Component, plugin: &config::Plugin) -> (Vec<String>, Vec<Mismatch>) {
     // A bundled one imports what some of its uses need: where nothing of that kind is declared, there is none to find.
     let bundled = matches!(plugin.source, config::Component::Bundled(_));
-    for (name, item) in kind.imports(&engine.wasm) {
-        let functions = functions(engine, &item.ty);
-        let mismatch = import(name, &functions, &plugin.grants, &plugin.name);
-        wrong.extend(mismatch.filter(|mismatch| !(bundled && matches!(mismatch, Mismatch::Grant { .. }))));
+    let (mut stubs, mut wrong) = (Vec::new(), Vec::new());
+    for (name, item) in component.component_type().imports(&engine.wasm) {
+        match import(name, &functions(engine, &item.ty), &plugin.grants, &plugin.name) {
+            Some(Mismatch::Grant { .. }) if bundled => {}
+            Some(Mismatch::Grant { .. } | Mismatch::Foreign { .. }) if plugin.stub_ungranted => {
+                stubs.push(name.to_owned());
+            }
+            mismatch => wrong.extend(mismatch),
+        }
     }
-    // The linker looks at types, and stops at the first that differs.
-    if wrong.is_empty()
-        && let Err(error) = engine.linker.instantiate_pre(component)
-    {
-        wrong.push(mislinked(&error));
-    }
+    (stubs, wrong)
+}
+
+fn hooks(engine: &Engine, component: &Component, wrong: &mut Vec<Mismatch>) -> Hooks {
     let mut hooks = Hooks::default();
     let mut lifecycle = false;
-    for (name, _) in kind.exports(&engine.wasm) {
+    let of_other_version = |wrong: &Mismatch| matches!(wrong, Mismatch::Version { .. });
+    let (mut other_version, mut unknown) = (wrong.iter().any(of_other_version), false);
+    for (name, _) in component.component_type().exports(&engine.wasm) {
         match ours(name) {
             Some(Ok(LIFECYCLE)) => lifecycle = true,
             Some(Ok("types")) => {}
             Some(Ok(hook)) if hooks.insert(hook) => {}
             Some(Ok(hook)) if hook.ends_with("-hook") => {
+                unknown = true;
                 wrong.push(Mismatch::UnknownHook {
-                    name: hook.to_owned(),
+                    name: name.to_owned(),
                 });
             }
-            Some(Err(_)) => wrong.push(Mismatch::Version {
-                name: name.to_owned(),
-            }),
+            Some(Err(_)) => {
+                other_version = true;
+                wrong.push(Mismatch::Version {
+                    name: name.to_owned(),
+                });
+            }
             Some(Ok(_)) | None => {}
         }
     }
-    if !wrong
-        .iter()
-        .any(|wrong| matches!(wrong, Mismatch::Version { .. }))
-    {
-        if !lifecycle {
-            wrong.push(Mismatch::NoLifecycle);
-        }
-        if hooks.is_empty()
-            && !wrong
-                .iter()
-                .any(|wrong| matches!(wrong, Mismatch::UnknownHook { .. }))
-        {
-            wrong.push(Mismatch::NoHook);
-        }
+    if !lifecycle && !other_version {
+        wrong.push(Mismatch::NoLifecycle);
     }
-    if wrong.is_empty() { Ok(hooks) } else { Err(wrong) }
+    if hooks.is_empty() && !other_version && !unknown {
+        wrong.push(Mismatch::NoHook);
+    }
+    hooks
 }
 
 /// The grants that a component needs, each with the interface that needs it.
@@ -207,7 +162,10 @@ fn import(name: &str, functions: &[String], grants: &Grants, plugin: &str) -> Op
     let name = || name.to_owned();
     match ours(&name()) {
         None if is_wasi(&name()) => None,
-        None => Some(Mismatch::Foreign { name: name() }),
+        None => Some(Mismatch::Foreign {
+            name: name(),
+            plugin: plugin.to_owned(),
+        }),
         Some(Err(_)) => Some(Mismatch::Version { name: name() }),
         Some(Ok(interface)) => {
             let Some((_, grant)) = IMPORTS.iter().find(|(known, _)| *known == interface) else {
@@ -275,91 +233,5 @@ fn mislinked(error: &wasmtime::Error) -> Mismatch {
         interface: said.first().and_then(|text| quoted(text)).unwrap_or_default(),
         function,
         why,
-    }
-}
-
-impl fmt::Display for Shape {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Empty => "it is empty",
-            Self::Module => {
-                "it is a core WebAssembly module, not a component: build it for `wasm32-wasip2`, or wrap it with \
-                 `wasm-tools component new`"
-            }
-            Self::Text => "it is WebAssembly text: translate it with `wasm-tools parse`",
-            Self::Compiled => "it is compiled code: plugins are loaded from the component (`.wasm`) only",
-            Self::Unknown => "it is WebAssembly of a version that this gateway does not know",
-            Self::Other => "it is not WebAssembly",
-        })
-    }
-}
-
-impl fmt::Display for Mismatch {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Version { name } => {
-                let (name, version) = name.split_once('@').unwrap_or((name, ""));
-                write!(
-                    f,
-                    "it was built for version {version} of the contract (`{name}`), this gateway has {VERSION}"
-                )
-            }
-            Self::UnknownInterface { name } => {
-                write!(
-                    f,
-                    "it imports `{name}`, which version {VERSION} of the contract does not have"
-                )
-            }
-            Self::Foreign { name } if name.starts_with("wasi:http/") => write!(
-                f,
-                "it imports `{name}`: to call HTTP services use `gatewit:plugin/http-client` with the grant `http`"
-            ),
-            Self::Foreign { name } if name.starts_with("wasi:") => {
-                write!(
-                    f,
-                    "it imports `{name}`: there is WASI 0.2 without HTTP; build it for `wasm32-wasip2`"
-                )
-            }
-            Self::Foreign { name } => write!(
-                f,
-                "it imports `{name}`, which nobody offers here: there is `gatewit:plugin@{VERSION}`, and WASI 0.2"
-            ),
-            Self::Grant { name, grant, plugin } => write!(
-                f,
-                "it imports `{name}`, which it is not granted: add `grants = {{ {grant} = [\"…\"] }}` under \
-                 `[plugin.{plugin}]`"
-            ),
-            Self::Function {
-                interface,
-                function: Some(function),
-                why,
-            } => {
-                write!(
-                    f,
-                    "`{function}` of `{interface}` is not as this gateway knows it: {why}"
-                )
-            }
-            Self::Function {
-                interface,
-                function: None,
-                why,
-            } => {
-                write!(f, "`{interface}` is not as this gateway knows it: {why}")
-            }
-            Self::NoLifecycle => {
-                f.write_str("it does not export `gatewit:plugin/lifecycle`, as every plugin must")
-            }
-            Self::NoHook => write!(
-                f,
-                "it exports no hook: one of {} is needed",
-                Hooks::NAMES.join(", ")
-            ),
-            Self::UnknownHook { name } => {
-                write!(
-                    f,
-                    "it exports `{name}`, which version {VERSION} of the contract does not have"
-                )
-            }
-        }
     }
 }

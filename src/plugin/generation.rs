@@ -13,7 +13,7 @@ use wasmtime::component::{Component, InstancePre};
 
 use super::Digest;
 use super::bindings::exports::gatewit::plugin::lifecycle::PluginInfo;
-use super::contract::{self, Mismatch, Shape};
+use super::contract::{self, Checked, Mismatch, Shape};
 use super::engine::Engine;
 use super::failure::Cause;
 use super::guest::{Binding, Guest};
@@ -76,6 +76,7 @@ pub struct Generation {
     imports: Vec<String>,
     exports: Vec<String>,
     needs: Vec<(String, &'static str)>,
+    stubs: Vec<String>,
     timings: Timings,
 }
 
@@ -134,8 +135,9 @@ impl Generation {
             cached,
         } = compile(engine.clone(), component).await?;
         let compile = began.elapsed();
-        let hooks = contract::check(engine, &component, plugin).map_err(LoadError::Contract)?;
-        let code = Code::new(engine, &component, hooks)?;
+        let Checked { pre, hooks, stubs } =
+            contract::check(engine, &component, plugin).map_err(LoadError::Contract)?;
+        let code = Code::new(pre, hooks)?;
         let began = Instant::now();
         let info = describe(&code, plugin).await?;
         let kind = component.component_type();
@@ -152,6 +154,7 @@ impl Generation {
             imports: imports.collect(),
             exports: exports.collect(),
             needs: contract::needs(engine, &component),
+            stubs,
             timings: Timings {
                 compile,
                 cached,
@@ -205,6 +208,12 @@ impl Generation {
         &self.needs
     }
 
+    /// Interfaces that it imports in vain: not granted, or nobody offers them, and [`config::Plugin::stub_ungranted`]
+    /// says that it never calls them.
+    pub fn stubs(&self) -> &[String] {
+        &self.stubs
+    }
+
     /// Makes an instance that nobody uses: how long that took, and its memory in bytes.
     ///
     /// # Errors
@@ -234,11 +243,7 @@ impl std::fmt::Debug for Generation {
 }
 
 impl Code {
-    fn new(engine: &Engine, component: &Component, hooks: Hooks) -> Result<Self, LoadError> {
-        let pre = engine
-            .linker
-            .instantiate_pre(component)
-            .map_err(|error| invalid(&error))?;
+    fn new(pre: InstancePre<Guest>, hooks: Hooks) -> Result<Self, LoadError> {
         let indices = Indices::find(&pre, hooks).map_err(|(interface, error)| {
             LoadError::Contract(vec![Mismatch::Function {
                 interface: interface.to_owned(),

@@ -176,7 +176,10 @@ impl Member {
             .map(|granted| granted.is_empty() && !grants.everything)
         };
         let plugin = &self.plugin;
-        plugin.name == other.name && plugin.env == other.env && kinds(&plugin.grants) == kinds(&other.grants)
+        plugin.name == other.name
+            && plugin.env == other.env
+            && plugin.stub_ungranted == other.stub_ungranted
+            && kinds(&plugin.grants) == kinds(&other.grants)
     }
 
     /// Whether `other` is this plugin with the same definition, wherever it stands.

@@ -15,7 +15,7 @@ use crate::support::plugin::{engine, fixture};
 const CONFIG: &str = r#"
 [[route]]
 to = "http://127.0.0.1:9"
-plugins = ["p"]
+plugins = [{ use = "p", say = "hello", numbers = [3, 1.5], flag = true }]
 [budget.granted]
 rate = "50/h"
 [budget.other]
@@ -109,6 +109,25 @@ impl Plugin {
             .unwrap()
             .to_owned()
     }
+}
+
+#[tokio::test]
+async fn the_configuration_is_read_value_by_value() {
+    let (plugin, instances) = (plugin().await, Instances::default());
+    for (pointer, told) in [
+        ("/say", r#"Some("hello") None None None None Some("\"hello\"")"#),
+        ("/numbers/0", r#"None Some(3) Some(3.0) None None Some("3")"#),
+        ("/numbers/1", r#"None None Some(1.5) None None Some("1.5")"#),
+        ("/numbers", r#"None None None None Some(2) Some("[3,1.5]")"#),
+        ("/flag", r#"None None None Some(true) None Some("true")"#),
+        ("/numbers/2", "None None None None None None"),
+        ("say", "None None None None None None"),
+    ] {
+        let act = format!("configured:{pointer}");
+        assert_eq!(plugin.told(&instances, &act).await, told, "{pointer}");
+    }
+    let whole = plugin.told(&instances, "configured:").await;
+    assert!(whole.starts_with("None None None None Some(3) Some("), "{whole}");
 }
 
 #[tokio::test]

@@ -1,10 +1,10 @@
 //! What is said about a component that cannot be used: in our words, with what to do about it.
 
 use bytes::Bytes;
-use gatewit::plugin::LoadError;
+use gatewit::plugin::{Bound, Cause, Instances, LoadError, RequestOutcome};
 
 use crate::support::component::{Component, STRING};
-use crate::support::plugin::{fixture, load};
+use crate::support::plugin::{configured, fixture, load, scene};
 
 /// What is said about these bytes, when `table` stands under `[plugin.p]`.
 async fn said(component: impl Into<Bytes>, table: &str) -> String {
@@ -58,8 +58,63 @@ async fn another_version_of_the_contract_is_told_apart() {
     let said = said(component.build(), "").await;
     assert_eq!(
         said,
-        "it was built for version 0.2.0 of the contract (`gatewit:plugin/log`), this gateway has 0.1.0; \
-         it was built for version 0.2.0 of the contract (`gatewit:plugin/request-hook`), this gateway has 0.1.0"
+        "it needs version 0.2.0 of the contract (`gatewit:plugin/log`), and this gateway has 0.1.0: \
+         run a newer gateway, or build it with the contract of this one; \
+         it needs version 0.2.0 of the contract (`gatewit:plugin/request-hook`), and this gateway has 0.1.0: \
+         run a newer gateway, or build it with the contract of this one"
+    );
+}
+
+#[tokio::test]
+async fn what_a_later_version_has_is_told_with_that_version() {
+    let component = Component::new()
+        .importing("gatewit:plugin/time-machine@0.1.3", "back", &[])
+        .exporting("gatewit:plugin/lifecycle@0.1.3")
+        .exporting("gatewit:plugin/sleep-hook@0.1.12");
+    assert_eq!(
+        said(component.build(), "").await,
+        "it imports `gatewit:plugin/time-machine@0.1.3`: it needs version 0.1.3 of the contract, and this gateway has \
+         0.1.0; it exports `gatewit:plugin/sleep-hook@0.1.12`: it needs version 0.1.12 of the contract, and this \
+         gateway has 0.1.0"
+    );
+    let component = Component::new().exporting("gatewit:plugin/request-hook@0.0.4");
+    assert_eq!(
+        said(component.build(), "").await,
+        "it was built for version 0.0.4 of the contract (`gatewit:plugin/request-hook`), and this gateway has 0.1.0: \
+         build it again"
+    );
+}
+
+#[tokio::test]
+async fn what_is_dragged_along_is_refused_unless_told_otherwise() {
+    let component: Bytes = std::fs::read(env!("GATEWIT_FIXTURE_FOREIGN")).unwrap().into();
+    let said = said(component.clone(), "").await;
+    assert_eq!(
+        said,
+        "it imports `acme:cloud/storage@1.0.0`, which nobody offers here: there is `gatewit:plugin@0.1.0`, and WASI \
+         0.2; or `stub_ungranted = true` under `[plugin.p]`, if it never calls it"
+    );
+    let generation = load(component, "stub_ungranted = true").await.unwrap();
+    assert_eq!(generation.stubs(), ["acme:cloud/storage@1.0.0"]);
+    let (plugin, used) = configured("stub_ungranted = true", "");
+    let bound = Bound::try_new(&generation, &used, &plugin, &Default::default())
+        .await
+        .unwrap();
+    let instances = Instances::default();
+    let call = async |foreign: &str| {
+        let mut scene = Some(scene(&[("x-foreign", foreign)]));
+        instances.request(&bound, &mut scene).await
+    };
+    assert_eq!(call("nothing").await, Ok(RequestOutcome::Next));
+    for foreign in ["function", "resource"] {
+        let failed = call(foreign).await.unwrap_err();
+        assert!(matches!(&failed, Cause::Trap(_)), "{foreign}: {failed:?}");
+        assert!(format!("{failed:?}").contains("acme:cloud/storage"), "{failed:?}");
+    }
+    assert_eq!(
+        call("nothing").await,
+        Ok(RequestOutcome::Next),
+        "another instance"
     );
 }
 
@@ -111,7 +166,7 @@ async fn a_missing_grant_is_shown_as_the_line_that_gives_it() {
         let said = said(import(interface, function), "").await;
         let expected = format!(
             "it imports `{interface}`, which it is not granted: add `grants = {{ {grant} = [\"…\"] }}` under \
-             `[plugin.p]`"
+             `[plugin.p]`, or `stub_ungranted = true` if it never calls it"
         );
         assert!(said.contains(&expected), "{said}");
     }
@@ -131,6 +186,14 @@ async fn a_function_of_another_type_is_named() {
     assert!(
         said_of_type.starts_with("`take` of `gatewit:plugin/limits@0.1.0` is not as this gateway knows it: "),
         "{said_of_type}"
+    );
+    let later = Component::new().importing("gatewit:plugin/limits@0.1.7", "give-back", &[]);
+    let said_of_later = said(later.build(), GRANT).await;
+    assert!(
+        said_of_later.contains(
+            "there is no such function. It may need version 0.1.7 of the contract; this gateway has 0.1.0"
+        ),
+        "{said_of_later}"
     );
     let said = said(limits("give-back", &[]), GRANT).await;
     assert!(
@@ -152,7 +215,7 @@ async fn exports_are_looked_at() {
     };
     assert_eq!(
         said(exporting("sleep-hook"), "").await,
-        "it exports `sleep-hook`, which version 0.1.0 of the contract does not have"
+        "it exports `gatewit:plugin/sleep-hook@0.1.0`, which version 0.1.0 of the contract does not have"
     );
     assert_eq!(
         said(exporting("request-hook"), "").await,

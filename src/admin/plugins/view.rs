@@ -29,6 +29,7 @@ pub(in crate::admin) fn one(state: &State, snapshot: &Snapshot, name: &str) -> O
         let timings = generation.timings();
         view.insert("about".to_owned(), json!(generation.info().name));
         view.insert("imports".to_owned(), json!(generation.imports()));
+        view.insert("stubs".to_owned(), json!(generation.stubs()));
         view.insert("compile_ms".to_owned(), json!(milliseconds(timings.compile)));
         view.insert("compiled_before".to_owned(), json!(timings.cached));
         view.insert("describe_ms".to_owned(), json!(milliseconds(timings.describe)));

@@ -70,13 +70,14 @@ async fn check(component: Component, config: Option<Value>) -> Result<Checked, E
     let info = generation.info();
     let hooks: Vec<_> = generation.hooks().names().collect();
     let text = format!(
-        "{} is good: {} {}, {}, contract {}\n{}",
+        "{} is good: {} {}, {}, contract {}\n{}{}",
         component.shown(),
         info.name,
         info.version,
         hooks.join(", "),
         contract::VERSION,
-        needed(&generation)
+        needed(&generation),
+        stubbed(&generation)
     );
     Ok(Checked { text, problems })
 }
@@ -99,6 +100,18 @@ fn needed(generation: &Generation) -> String {
         "it has to be granted {}: grants = {{ {} }}\n",
         why.join(", "),
         said.join(", ")
+    )
+}
+
+/// What the configuration has to say of imports that nobody offers.
+fn stubbed(generation: &Generation) -> String {
+    let stubs = generation.stubs();
+    if stubs.is_empty() {
+        return String::new();
+    }
+    format!(
+        "nobody offers {}: it loads with `stub_ungranted = true`, and fails when it calls one of them\n",
+        stubs.join(", ")
     )
 }
 

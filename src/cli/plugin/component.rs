@@ -103,6 +103,7 @@ impl Component {
             grants: Grants::default(),
             env: Vec::new(),
             tick: config::defaults::TICK,
+            stub_ungranted: true,
             place: Place::default(),
         };
         grant_nothing(&mut plugin.grants);

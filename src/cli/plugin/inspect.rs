@@ -85,6 +85,7 @@ async fn look(component: &Component) -> Result<Vec<(&'static str, Value)>, Error
         ("imports", ours(&generation).map(interface).collect()),
         ("grants", needs.into()),
         ("wasi", others(&generation).collect()),
+        ("stubs", generation.stubs().to_vec().into()),
         ("compile_ms", milliseconds(generation.timings().compile)),
         ("instantiate_ms", instantiate.map_or(Value::Null, milliseconds)),
         ("memory", memory.map_or(Value::Null, Value::from)),

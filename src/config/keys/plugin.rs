@@ -154,6 +154,12 @@ static PLUGIN: Table = Table {
                 "Environment variables that it sees.",
             ),
             Key::new("tick", TIME, "Pause between two calls of its `tick-hook`.").default("\"10s\""),
+            Key::new(
+                "stub_ungranted",
+                Flag,
+                "Loads it although it imports what it was not granted, or what nobody offers: calling that fails.",
+            )
+            .default("false"),
         ],
         BEHAVIOUR,
     ],
@@ -174,6 +180,8 @@ static PLUGIN: Table = Table {
         ("limit", "limits"),
         ("on_failure", "failure"),
         ("interval", "tick"),
+        ("stub-ungranted", "stub_ungranted"),
+        ("stub", "stub_ungranted"),
     ],
 };
 

@@ -118,6 +118,9 @@ fn plugin(plugin: &Plugin) -> Value {
         .collect::<Map<_, _>>()
         .into();
     table["tick"] = time(plugin.tick);
+    if plugin.stub_ungranted {
+        table["stub_ungranted"] = json!(true);
+    }
     table
 }
 

@@ -12,6 +12,7 @@ use super::overlay;
 use super::scene::Scene;
 
 mod body;
+mod configuration;
 mod context;
 mod crypto;
 mod http_client;
@@ -33,6 +34,7 @@ mod upstreams;
 pub(super) fn link(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
     interfaces::types::add_to_linker::<Guest, HasSelf<Guest>>(linker, |guest| guest)?;
     interfaces::body::add_to_linker::<Guest, HasSelf<Guest>>(linker, |guest| guest)?;
+    interfaces::configuration::add_to_linker::<Guest, HasSelf<Guest>>(linker, |guest| guest)?;
     interfaces::context::add_to_linker::<Guest, HasSelf<Guest>>(linker, |guest| guest)?;
     interfaces::crypto::add_to_linker::<Guest, HasSelf<Guest>>(linker, |guest| guest)?;
     interfaces::http_client::add_to_linker::<Guest, HasSelf<Guest>>(linker, |guest| guest)?;

@@ -192,6 +192,16 @@ impl One<'_> {
     async fn compile(&self, component: Bytes, number: u64) -> Result<Arc<Generation>, Vec<Problem>> {
         let engine = self.loader.engine().map_err(|error| vec![self.problem(error)])?;
         let loaded = Generation::load(&engine, component, self.plugin, number).await;
+        if let Ok(generation) = &loaded
+            && !generation.stubs().is_empty()
+        {
+            let (plugin, stubs) = (self.plugin.name.as_str(), generation.stubs().join(", "));
+            tracing::info!(
+                plugin,
+                stubs,
+                "loaded with imports that fail when they are called"
+            );
+        }
         loaded.map_err(|error| match error {
             // Each has a remedy of its own.
             LoadError::Contract(mismatches) => {

@@ -47,6 +47,7 @@ struct Declared {
     grants: Option<Grants>,
     env: Vec<(String, Secret)>,
     tick: Duration,
+    stub_ungranted: bool,
     config: Object,
     behaviour: Behaviour,
     used: bool,
@@ -250,6 +251,7 @@ impl Set {
                     grants,
                     env: declared.env,
                     tick: declared.tick,
+                    stub_ungranted: declared.stub_ungranted,
                     place: reading.place(declared.at),
                 })
             }));
@@ -327,6 +329,7 @@ fn declared(
         grants,
         env: environment(&mut table, reading),
         tick: tick(&mut table, reading),
+        stub_ungranted: table.flag("stub_ungranted").unwrap_or_default(),
         config,
         behaviour,
         used: false,
@@ -344,6 +347,7 @@ fn undeclared(name: &Text) -> Declared {
         grants: None,
         env: Vec::new(),
         tick: defaults::TICK,
+        stub_ungranted: false,
         config: Object::default(),
         used: false,
     }
