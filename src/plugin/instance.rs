@@ -8,8 +8,7 @@ use std::time::{Duration, Instant};
 
 use tokio::time::{Sleep, sleep_until};
 use wasmtime::component::Instance as Component;
-use wasmtime::{PoolConcurrencyLimitError, Store, Trap, UpdateDeadline, WasmBacktrace};
-use wasmtime_wasi::I32Exit;
+use wasmtime::{Store, UpdateDeadline};
 
 use super::bindings::exports::gatewit::plugin::lifecycle;
 use super::engine::TICK;
@@ -17,6 +16,7 @@ use super::failure::Cause;
 use super::generation::Code;
 use super::guest::{Binding, Guest};
 use super::hooks::Functions;
+use super::trap::explain;
 use super::turn::{Meter, Turns};
 use crate::config::Bounds;
 
@@ -62,7 +62,7 @@ pub(super) struct Instance {
 /// Its CPU time is over.
 #[derive(Debug, thiserror::Error)]
 #[error("its CPU time is over")]
-struct Spent;
+pub(super) struct Spent;
 
 impl Budget {
     /// Of a call of a hook.
@@ -109,7 +109,7 @@ impl Instance {
         let made = within(&meter, until, pin!(code.pre.instantiate_async(&mut store))).await;
         let instance: Component = match made {
             Some(Ok(instance)) => instance,
-            Some(Err(error)) => return Err(explain(&error, &store)),
+            Some(Err(error)) => return Err(explain(&error, store.data())),
             None => return Err(Cause::Time),
         };
         let functions = code.indices.load(&mut store, &instance);
@@ -184,7 +184,7 @@ impl Instance {
         let said = within(meter, until, pin!(call(store, functions))).await;
         match said {
             Some(Ok(said)) => Ok(said),
-            Some(Err(error)) => Err(explain(&error, store)),
+            Some(Err(error)) => Err(explain(&error, store.data())),
             None => Err(Cause::Time),
         }
     }
@@ -244,34 +244,4 @@ async fn within<T>(meter: &Meter, until: Instant, mut call: Pin<&mut impl Future
         timer.as_mut().poll(context).map(|()| None)
     })
     .await
-}
-
-fn explain(error: &wasmtime::Error, store: &Store<Guest>) -> Cause {
-    if error.is::<Spent>() {
-        return Cause::Cpu;
-    }
-    if error.is::<PoolConcurrencyLimitError>() {
-        return Cause::Busy;
-    }
-    if let Some(exit) = error.downcast_ref::<I32Exit>() {
-        return Cause::Trap(format!("it exited with status {}", exit.0));
-    }
-    let mut why = match error.downcast_ref::<Trap>() {
-        Some(Trap::StackOverflow) => "its stack is exhausted".to_owned(),
-        Some(Trap::UnreachableCodeReached) => "it panicked or aborted (unreachable)".to_owned(),
-        Some(trap) => trap.to_string(),
-        None => error.root_cause().to_string(),
-    };
-    let extent = &store.data().extent;
-    if extent.refused {
-        why.push_str("; it had asked for more memory than its limit");
-    }
-    let frames = error
-        .downcast_ref::<WasmBacktrace>()
-        .map_or(&[][..], WasmBacktrace::frames);
-    if let Some(name) = frames.iter().find_map(wasmtime::FrameInfo::func_name) {
-        why.push_str(" in ");
-        why.push_str(&name[..name.floor_char_boundary(120)]);
-    }
-    Cause::Trap(why)
 }

@@ -40,6 +40,7 @@ pub mod source;
 mod stats;
 pub mod store;
 mod stream;
+mod trap;
 mod turn;
 
 pub use bound::{Bound, ConfigProblem};
