@@ -67,11 +67,13 @@ pub(super) fn check(
 ) -> Result<Checked, Vec<Mismatch>> {
     let (stubs, mut wrong) = imports(engine, component, plugin);
     // The linker looks at types, and stops at the first that differs.
-    let linked = if plugin.stub_ungranted {
-        link::stubbed(&engine.linker, component)
-    } else {
-        engine.linker.instantiate_pre(component)
-    };
+    // What needs a grant is offered without it, too, and finds nothing.
+    let foreign: Vec<_> = stubs
+        .iter()
+        .map(String::as_str)
+        .filter(|name| ours(name).is_none())
+        .collect();
+    let linked = link::stubbed(&engine.linker, component, &foreign);
     if wrong.is_empty()
         && let Err(error) = &linked
     {

@@ -3,7 +3,8 @@
 //! The interfaces of files and sockets are there, because the standard libraries of most languages import them whether
 //! they are used or not; but no folder is open, no address may be connected to, and no name is resolved.
 
-use wasmtime::component::{Component, InstancePre, Linker};
+use wasmtime::component::types::ComponentItem;
+use wasmtime::component::{Component, InstancePre, Linker, LinkerInstance, ResourceType};
 
 use super::guest::Guest;
 use super::host;
@@ -20,13 +21,47 @@ pub(super) fn linker(engine: &wasmtime::Engine) -> wasmtime::Result<Linker<Guest
     Ok(linker)
 }
 
-/// Links a component, with a stub for whatever nobody offers: to call one is a trap that names it.
+/// Links a component, with a stub for each of these interfaces, which nobody offers: to call one is a trap that names it.
 ///
 /// # Errors
 ///
 /// Something that is offered is of another type, or cannot be a stub.
-pub(super) fn stubbed(linker: &Linker<Guest>, component: &Component) -> wasmtime::Result<InstancePre<Guest>> {
+pub(super) fn stubbed(
+    linker: &Linker<Guest>,
+    component: &Component,
+    foreign: &[&str],
+) -> wasmtime::Result<InstancePre<Guest>> {
     let mut linker = linker.clone();
-    linker.define_unknown_imports_as_traps(component)?;
+    let engine = component.engine();
+    for (name, item) in component.component_type().imports(engine) {
+        if !foreign.contains(&name) {
+            continue;
+        }
+        match item.ty {
+            ComponentItem::ComponentInstance(instance) => {
+                let mut stub = linker.instance(name)?;
+                for (inner, item) in instance.exports(engine) {
+                    stub_item(&mut stub, inner, &item.ty, &format!("{name}#{inner}"))?;
+                }
+            }
+            item => stub_item(&mut linker.root(), name, &item, name)?,
+        }
+    }
     linker.instantiate_pre(component)
+}
+
+fn stub_item(
+    place: &mut LinkerInstance<'_, Guest>,
+    name: &str,
+    item: &ComponentItem,
+    whole: &str,
+) -> wasmtime::Result<()> {
+    match item {
+        ComponentItem::ComponentFunc(_) => {
+            let missing = format!("unknown import: `{whole}` has not been defined");
+            place.func_new(name, move |_, _, _, _| Err(wasmtime::Error::msg(missing.clone())))
+        }
+        ComponentItem::Resource(_) => place.resource(name, ResourceType::host::<()>(), |_, _| Ok(())),
+        _ => Ok(()),
+    }
 }
