@@ -255,7 +255,7 @@ fn the_layers_are_those_of_the_crate() {
 /// Names that only some places may say, and where.
 #[test]
 fn dependencies_are_named_where_they_belong() {
-    const PLACES: [(&[&str], &[&str]); 6] = [
+    const PLACES: [(&[&str], &[&str]); 8] = [
         (&["toml"], &["config/"]),
         (&["hickory_net", "hickory_proto"], &["upstream/dns", "cli/demo"]),
         (
@@ -268,6 +268,17 @@ fn dependencies_are_named_where_they_belong() {
         ),
         (&["prometheus_client"], &["telemetry/"]),
         (&["tracing_subscriber"], &["telemetry/", "cli/"]),
+        (&["wasmtime"], &["plugin/"]),
+        (
+            &[
+                "wasmparser",
+                "wasm_encoder",
+                "wit_parser",
+                "wit_component",
+                "wit_bindgen_core",
+            ],
+            &["cli/plugin/author/"],
+        ),
     ];
     let mut wrong = Wrong::default();
     for source in &sources() {

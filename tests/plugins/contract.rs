@@ -23,7 +23,7 @@ async fn what_is_no_component_is_named() {
         (b"".to_vec(), "it is empty"),
         (
             MODULE.to_vec(),
-            "it is a core WebAssembly module, not a component: build it for `wasm32-wasip2`",
+            "it is a core WebAssembly module, not a component: wrap it with `gatewit plugin componentize`",
         ),
         (b"  (component)".to_vec(), "it is WebAssembly text"),
         (b"\x7fELF\x02\x01\x01\0\0".to_vec(), "it is compiled code"),

@@ -8,6 +8,7 @@ mod cli;
 mod compiled;
 mod contract;
 mod loading;
+mod making;
 mod neighbour;
 mod requests;
 mod sources;

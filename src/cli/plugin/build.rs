@@ -7,9 +7,8 @@ use std::process::{Command, Stdio};
 
 use serde_json::Value;
 
-use super::{shown, size};
+use super::told;
 use crate::cli::{Exit, complain, print};
-use crate::plugin::Digest;
 
 /// What plugins are compiled for: a component with WASI 0.2, out of the stock toolchain.
 const TARGET: &str = "wasm32-wasip2";
@@ -75,7 +74,7 @@ fn build(dir: &Path) -> Result<String, Error> {
     if paths.is_empty() {
         return Err(Error::NoComponent);
     }
-    paths.iter().map(|path| told(path)).collect()
+    paths.iter().map(|path| built(path)).collect()
 }
 
 /// Whether the toolchain of this folder has the target's standard library.
@@ -148,18 +147,12 @@ fn components(said: &str) -> Vec<PathBuf> {
     paths
 }
 
-fn told(path: &Path) -> Result<String, Error> {
-    let bytes = fs::read(path).map_err(|source| Error::Unreadable {
+fn built(path: &Path) -> Result<String, Error> {
+    let component = fs::read(path).map_err(|source| Error::Unreadable {
         path: path.display().to_string(),
         source,
     })?;
-    let length = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
-    Ok(format!(
-        "component  {}\nsize       {}\nsha256     {}\n",
-        shown(path),
-        size(length),
-        Digest::of(&bytes)
-    ))
+    Ok(told(path, &component))
 }
 
 #[cfg(test)]

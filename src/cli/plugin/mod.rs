@@ -5,7 +5,9 @@ use std::path::Path;
 use clap::Subcommand;
 
 use super::Exit;
+use crate::plugin::Digest;
 
+mod author;
 mod bench;
 mod build;
 mod check;
@@ -28,6 +30,10 @@ enum Command {
     New(new::Args),
     /// Build the plugin in a folder, and say where the component is
     Build(build::Args),
+    /// Write the code by which a language calls the contract
+    Bindgen(author::BindgenArgs),
+    /// Make a component of the module that a compiler made
+    Componentize(author::ComponentizeArgs),
     /// Check a component as loading does, and try a configuration on it
     Check(check::Args),
     /// Say what is in a component, what it asks for, and what an instance of it costs
@@ -45,12 +51,24 @@ pub(super) fn run(args: &Args) -> Exit {
     match &args.command {
         Command::New(args) => new::run(args),
         Command::Build(args) => build::run(args),
+        Command::Bindgen(args) => author::bindgen(args),
+        Command::Componentize(args) => author::componentize(args),
         Command::Check(args) => check::run(args),
         Command::Inspect(args) => inspect::run(args),
         Command::Test(args) => test::run(args),
         Command::Bench(args) => bench::run(args),
         Command::List(args) => list::run(args),
     }
+}
+
+/// Where a component is, how large it is, and its digest.
+fn told(path: &Path, component: &[u8]) -> String {
+    format!(
+        "component  {}\nsize       {}\nsha256     {}\n",
+        shown(path),
+        size(u64::try_from(component.len()).unwrap_or(u64::MAX)),
+        Digest::of(component)
+    )
 }
 
 /// A number of bytes, for people.

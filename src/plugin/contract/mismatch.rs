@@ -94,8 +94,8 @@ impl fmt::Display for Shape {
         f.write_str(match self {
             Self::Empty => "it is empty",
             Self::Module => {
-                "it is a core WebAssembly module, not a component: build it for `wasm32-wasip2`, or wrap it with \
-                 `wasm-tools component new`"
+                "it is a core WebAssembly module, not a component: wrap it with `gatewit plugin componentize` (Rust: build \
+                 it for `wasm32-wasip2`)"
             }
             Self::Text => "it is WebAssembly text: translate it with `wasm-tools parse`",
             Self::Compiled => "it is compiled code: plugins are loaded from the component (`.wasm`) only",

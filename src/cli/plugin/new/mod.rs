@@ -9,6 +9,9 @@ use crate::cli::{Exit, complain, print};
 
 mod vendor;
 
+#[cfg(feature = "author")]
+pub(super) use vendor::contract;
+
 /// What `new` takes.
 #[derive(clap::Args, Debug)]
 pub(super) struct Args {

@@ -10,6 +10,12 @@ pub(super) fn files() -> impl Iterator<Item = (PathBuf, String)> {
     FILES.iter().map(|(path, text)| (place(path), (*text).to_owned()))
 }
 
+/// The contract alone: its files, and what is in them.
+#[cfg(feature = "author")]
+pub(in crate::cli::plugin) fn contract() -> impl Iterator<Item = (&'static str, &'static str)> {
+    FILES.iter().copied().filter(|(path, _)| path.starts_with("wit/"))
+}
+
 fn place(path: &str) -> PathBuf {
     let vendor = PathBuf::from("vendor");
     match path.strip_prefix("plugins/") {
