@@ -20,10 +20,6 @@ mod world;
 
 /// What `bindgen` takes.
 #[derive(clap::Args, Debug)]
-#[cfg_attr(
-    not(feature = "author"),
-    expect(dead_code, reason = "nothing reads them there")
-)]
 pub(super) struct BindgenArgs {
     /// The language
     #[arg(long)]
@@ -45,10 +41,6 @@ enum Language {
 
 /// What `componentize` takes.
 #[derive(clap::Args, Debug)]
-#[cfg_attr(
-    not(feature = "author"),
-    expect(dead_code, reason = "nothing reads them there")
-)]
 pub(super) struct ComponentizeArgs {
     /// The module (.wasm) that a compiler made
     module: PathBuf,
@@ -61,10 +53,6 @@ pub(super) struct ComponentizeArgs {
 
 /// Which world a plugin is made for.
 #[derive(clap::Args, Debug)]
-#[cfg_attr(
-    not(feature = "author"),
-    expect(dead_code, reason = "nothing reads them there")
-)]
 struct WorldArgs {
     /// The folder (or file) with the plugin's world [default: wit]
     #[arg(long, value_name = "DIR")]
