@@ -175,6 +175,23 @@ fn every_configuration_in_the_readme_is_good() {
     for block in sdk {
         assert_flawless(block);
     }
+    let handbook = self::blocks("plugins/README.md", "toml");
+    assert!(handbook.len() >= 5, "{}", handbook.len());
+    for block in handbook {
+        assert_flawless(&block);
+    }
+}
+
+/// There it is compiled, and called; here is seen that it is the same.
+#[test]
+fn the_code_in_the_handbook_is_that_of_its_test() {
+    let bare = |text: &str| text.lines().map(str::trim).collect::<Vec<_>>().join("\n");
+    let test = bare(&read("plugins/fixture/tests/handbook.rs"));
+    let blocks = blocks("plugins/README.md", "rust");
+    assert!(blocks.len() >= 20, "{}", blocks.len());
+    for block in blocks {
+        assert!(test.contains(&bare(&block)), "{block}");
+    }
 }
 
 /// Blocks of a document in this language.
@@ -544,13 +561,15 @@ fn section(heading: &str) -> String {
     rest.split("\n#").next().unwrap_or_default().to_owned()
 }
 
-fn documents() -> [&'static str; 5] {
+fn documents() -> [&'static str; 7] {
     [
         "README.md",
         "benches/neighbour/README.md",
         "examples/README.md",
         "examples/swarm/README.md",
         "examples/swarm/TRAPS.md",
+        "plugins/README.md",
+        "plugins/sdk/README.md",
     ]
 }
 
