@@ -373,3 +373,21 @@ fn bindings_for_go_come_with_what_they_build_on() {
     let (code, out, _) = bindgen();
     assert_eq!((code, read("go.mod").as_str()), (0, "module mine\n"), "{out}");
 }
+
+#[test]
+fn a_type_that_no_generator_knows_is_told() {
+    let folder = folder(b"");
+    for kind in ["error-context", "list<u8, 4>"] {
+        let world =
+            format!("package a:b;\ninterface i {{ f: func() -> {kind}; }}\nworld w {{ export i; }}\n");
+        fs::write(folder.path().join("wit/world.wit"), world).unwrap();
+        for language in ["c", "go"] {
+            let (code, out, err) = plugin(folder.path(), &["bindgen", "--lang", language, "made"]);
+            assert_eq!((code, out.as_str()), (1, ""), "{err}");
+            assert!(
+                err.starts_with("error: the world `w` cannot be said in this language: "),
+                "{err}"
+            );
+        }
+    }
+}

@@ -1,5 +1,6 @@
 //! `gatewit plugin bindgen`: what a language calls the contract by, for the world of one plugin.
 
+use std::panic::{self, AssertUnwindSafe};
 use std::path::Path;
 use std::{fs, io};
 
@@ -61,18 +62,31 @@ fn generate(mut world: World, language: Language) -> Result<Files, Error> {
         Language::Go => go::generator(),
     };
     let mut files = Files::default();
-    match generator.generate(&mut world.resolve, world.id, &mut files) {
-        Ok(()) => {}
-        Err(why) => {
-            return Err(Error::Unsayable {
-                world: world.name().to_owned(),
-                why: format!("{why:#}"),
-            });
-        }
+    let generated = unpanicked(|| {
+        let done = generator.generate(&mut world.resolve, world.id, &mut files);
+        done.map_err(|why| format!("{why:#}"))
+    });
+    if let Err(why) = generated {
+        return Err(Error::Unsayable {
+            world: world.name().to_owned(),
+            why,
+        });
     }
     Ok(match language {
         Language::C => files,
         Language::Go => go::complete(&files),
+    })
+}
+
+/// The generators panic at types that they do not know yet.
+fn unpanicked(work: impl FnOnce() -> Result<(), String>) -> Result<(), String> {
+    let hook = panic::take_hook();
+    panic::set_hook(Box::new(|_| {}));
+    let done = panic::catch_unwind(AssertUnwindSafe(work));
+    panic::set_hook(hook);
+    done.unwrap_or_else(|said| {
+        let said = said.downcast::<String>().map(|text| *text);
+        Err(said.unwrap_or_else(|_| "it names a type that the generator does not know".to_owned()))
     })
 }
 
