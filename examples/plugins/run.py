@@ -78,7 +78,7 @@ def run(gateway, result, other, calls):
     attempt(result, "refusal", lambda: languages.refuse(gateway, result.component))
     for name, failed in behaviour.end_to_end(gateway, result, other):
         note(result, name, failed)
-    attempt(result, "figures", lambda: figures.measure(gateway, result, calls, HERE / "cases.toml"))
+    attempt(result, "figures", lambda: figures.measure(gateway, result, calls))
 
 
 def attempt(result, name, what):

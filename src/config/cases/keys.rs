@@ -71,7 +71,7 @@ static CASE: Table = Table {
             Key::new(
                 "refused",
                 Text("a text"),
-                "The configuration is refused, and this is part of why; no request is sent.",
+                "The configuration is refused, and this is part of why, as in `/word: must not be empty`; no request is sent.",
             ),
             Key::new(
                 "step",

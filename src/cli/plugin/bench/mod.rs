@@ -1,7 +1,8 @@
 //! `gatewit plugin bench`: what a call of each hook costs, on the engine and with the instances of a worker.
 //!
 //! Measured is what a worker waits for: from asking for an instance to having its outcome checked. What a gateway does
-//! around it (routing, connections, the upstream) is not.
+//! around it (routing, connections, the upstream) is not. A response hook is measured on an exchange that the plugin's
+//! request hook has seen: what that leaves in the context is most of its work.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -230,10 +231,13 @@ impl Bench<'_> {
         })
     }
 
-    /// One call, on an exchange that nobody has touched.
+    /// One call, on a new exchange.
     async fn call(&self) -> Result<Duration, Unmeasured> {
         let World { bound, instances, .. } = self.world;
         let mut scene = Some(Box::new(self.scene()?));
+        if self.hook == Hook::Response && bound.hooks().request {
+            self.request_before(&mut scene).await?;
+        }
         let result = match self.hook {
             Hook::Request => instances.request(bound, &mut scene).await.map(drop),
             Hook::RequestBody => instances.request_body(bound, &mut scene).await.map(drop),
@@ -254,6 +258,20 @@ impl Bench<'_> {
         instances.sweep();
         result.map(|()| took).map_err(|cause| Unmeasured::Failed {
             hook: self.hook.name(),
+            cause,
+        })
+    }
+
+    /// What the exchange has gone through when its response comes. It is not measured: only the last call is.
+    async fn request_before(&self, scene: &mut Option<Box<Scene>>) -> Result<(), Unmeasured> {
+        let World { bound, instances, .. } = self.world;
+        let response = scene.as_mut().and_then(|scene| scene.response.take());
+        let result = instances.request(bound, scene).await;
+        if let Some(scene) = scene {
+            scene.response = response;
+        }
+        result.map(drop).map_err(|cause| Unmeasured::Failed {
+            hook: Hook::Request.name(),
             cause,
         })
     }

@@ -39,7 +39,7 @@ pub(in crate::cli::plugin) struct World {
 pub(in crate::cli::plugin) struct Refused {
     /// Where it stands.
     pub(in crate::cli::plugin) place: Place,
-    /// What is wrong.
+    /// What is wrong; in front of it the JSON Pointer of where, unless it is all of it: `/word: must not be empty`.
     pub(in crate::cli::plugin) message: String,
 }
 
@@ -57,9 +57,13 @@ impl World {
         let [used] = case.route.chain.as_slice() else {
             return Err(Vec::new());
         };
-        let refused = |pointer: &str, message| Refused {
+        let refused = |pointer: &str, message: String| Refused {
             place: used.config.place(pointer).unwrap_or(&case.place).clone(),
-            message,
+            message: if pointer.is_empty() {
+                message
+            } else {
+                format!("{pointer}: {message}")
+            },
         };
         if let Some(schema) = generation.schema() {
             let complaints = schema::check(schema, &used.config.value);
