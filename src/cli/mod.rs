@@ -29,6 +29,7 @@ mod run;
 mod schema;
 mod signals;
 mod version;
+mod watch;
 
 /// Where a configuration is looked for, in this order, before the embedded one is taken.
 const PLACES: [&str; 2] = ["./gatewit.toml", "/etc/gatewit/gatewit.toml"];

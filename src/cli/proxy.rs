@@ -36,7 +36,7 @@ pub(super) fn run(args: &Args) -> Exit {
     // Asked first because it names the options in what it says.
     let valid = config::for_proxy(&args.to, &args.listen);
     match valid.and_then(|_| config::load(source.clone())) {
-        Ok(loaded) => run::forever(loaded.config, source, &args.serving),
+        Ok(loaded) => run::forever(loaded.config, source, &args.serving, false),
         Err(problems) => {
             complain(&problems.render(colour(&io::stderr())));
             Exit::Usage

@@ -9,7 +9,7 @@ use tokio::task::JoinSet;
 use super::logs::LogArgs;
 use super::report::Report;
 use super::signals::{Order, Signals};
-use super::{ConfigArgs, Exit};
+use super::{ConfigArgs, Exit, watch};
 use crate::config::{Config, Source};
 use crate::gateway::{self, Options, Running, Stopped};
 use crate::reload::Trigger;
@@ -23,6 +23,10 @@ pub(super) struct Args {
 
     #[command(flatten)]
     serving: ServingArgs,
+
+    /// Build plugins again whose sources were saved, and swap them in: for who writes one
+    #[arg(long)]
+    watch: bool,
 }
 
 /// What everything that serves takes.
@@ -40,13 +44,13 @@ pub(super) struct ServingArgs {
 pub(super) fn run(args: &Args) -> Exit {
     let source = args.config.source();
     match args.config.load() {
-        Ok(loaded) => forever(loaded.config, source, &args.serving),
+        Ok(loaded) => forever(loaded.config, source, &args.serving, args.watch),
         Err(exit) => exit,
     }
 }
 
-/// The same for a configuration that is there already.
-pub(super) fn forever(config: Config, source: Source, args: &ServingArgs) -> Exit {
+/// The same for a configuration that is there already; with `watching`, plugins are built again.
+pub(super) fn forever(config: Config, source: Source, args: &ServingArgs, watching: bool) -> Exit {
     let logs = match args.logs.start(DEFAULT_FILTER) {
         Ok(logs) => logs,
         Err(exit) => return exit,
@@ -61,7 +65,10 @@ pub(super) fn forever(config: Config, source: Source, args: &ServingArgs) -> Exi
         };
         let served = serve(options, async |running: &Running| {
             report.show(running);
-            future::pending().await
+            match watching {
+                true => watch::watch(running).await,
+                false => future::pending().await,
+            }
         });
         served.await.unwrap_or_else(|error| cannot_start(&error))
     });

@@ -227,6 +227,11 @@ impl Running {
         self.flow_proxy
     }
 
+    /// What runs.
+    pub fn config(&self) -> Arc<Config> {
+        Arc::clone(&self.live.load().config)
+    }
+
     /// Asks for reloads.
     pub fn reload(&self) -> reload::Handle {
         self.reload.clone()

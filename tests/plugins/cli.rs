@@ -199,7 +199,10 @@ fn what_cannot_be_made_or_built_is_told() {
     assert_eq!(plugin(folder.path(), &["new", "../x"]).0, 2);
     let (code, out, err) = plugin(folder.path(), &["build", "there"]);
     assert_eq!((code, out.as_str()), (1, ""));
-    assert!(err.contains("there is no Cargo.toml in there"), "{err}");
+    assert!(
+        err.contains("there is no build.sh and no Cargo.toml in there"),
+        "{err}"
+    );
     // A machine without Rust.
     fs::write(folder.path().join("there/Cargo.toml"), "").unwrap();
     let output = gatewit(&["plugin", "build", "there"])
@@ -210,6 +213,20 @@ fn what_cannot_be_made_or_built_is_told() {
     let err = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(1));
     assert!(err.contains("https://rustup.rs"), "{err}");
+    // A script comes before cargo, whatever it does.
+    for (script, why) in [
+        ("echo complaint; exit 7", "build.sh failed (exit status: 7)"),
+        ("exit 0", "made no plugin.wasm in there"),
+    ] {
+        fs::write(folder.path().join("there/build.sh"), script).unwrap();
+        let (code, out, err) = plugin(folder.path(), &["build", "there"]);
+        assert_eq!((code, out.as_str()), (1, ""));
+        assert!(err.contains(why), "{err}");
+    }
+    let script = "test -x \"$GATEWIT\" && echo built > plugin.wasm";
+    fs::write(folder.path().join("there/build.sh"), script).unwrap();
+    let (code, out, _) = plugin(folder.path(), &["build", "there"]);
+    assert_eq!((code, told(&out, "component")), (0, "there/plugin.wasm"));
 }
 
 #[test]

@@ -14,6 +14,7 @@ mod requests;
 mod sources;
 mod swapping;
 mod tokens;
+mod watching;
 
 /// The fixture as a plugin of this name, with the grants that it needs. The verifier `default` and the upstream `asked`
 /// are the test's.

@@ -69,6 +69,11 @@ impl Running {
         Self::start(folder, &["run"], variables)
     }
 
+    /// Starts it with these arguments in a folder that holds its files.
+    pub(crate) fn in_folder(folder: tempfile::TempDir, arguments: &[&str]) -> Self {
+        Self::start(folder, arguments, &[])
+    }
+
     /// Ends it at once, and gives its folder back.
     pub(crate) fn killed(mut self) -> tempfile::TempDir {
         self.child.kill().unwrap();

@@ -17,6 +17,8 @@ mod list;
 mod new;
 mod test;
 
+pub(super) use build::is_project;
+
 /// What `plugin` takes.
 #[derive(clap::Args, Debug)]
 pub(super) struct Args {
@@ -26,7 +28,7 @@ pub(super) struct Args {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Make a folder with a new plugin in Rust, and all that it needs to be built
+    /// Make a folder with a new plugin, and all that it needs to be built
     New(new::Args),
     /// Build the plugin in a folder, and say where the component is
     Build(build::Args),

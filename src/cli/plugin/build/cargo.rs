@@ -1,37 +1,20 @@
-//! `gatewit plugin build`: cargo for the target that plugins have, and what came out of it.
+//! Plugins that cargo builds: with the SDK, or any package whose library is a component.
 
-use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use serde_json::Value;
 
-use super::told;
-use crate::cli::{Exit, complain, print};
+use super::{Error, unstarted};
+use crate::cli::complain;
 
 /// What plugins are compiled for: a component with WASI 0.2, out of the stock toolchain.
 const TARGET: &str = "wasm32-wasip2";
 
-/// What `build` takes.
-#[derive(clap::Args, Debug)]
-pub(super) struct Args {
-    /// The plugin's folder, with its Cargo.toml
-    #[arg(default_value = ".")]
-    dir: PathBuf,
-}
-
-/// Why there is no component.
+/// Why cargo made no component.
 #[derive(Debug, thiserror::Error)]
-enum Error {
-    #[error("there is no Cargo.toml in {0}: name the plugin's folder (`gatewit plugin new NAME` makes one)")]
-    NoManifest(String),
-    #[error(
-        "{0} is not there: plugins in Rust need Rust's own tools, from https://rustup.rs (or set PATH to where they are)"
-    )]
-    NoTool(&'static str),
-    #[error("{tool} does not start: {source}")]
-    Start { tool: &'static str, source: io::Error },
+pub(super) enum CargoError {
     #[error(
         "this toolchain cannot compile for {TARGET}, and there is no rustup to change that: \
          install Rust from https://rustup.rs, or your distribution's package with the standard library for {TARGET}"
@@ -40,41 +23,23 @@ enum Error {
     #[error("rustup could not add the target {TARGET}; what it said stands above")]
     TargetRefused,
     #[error("cargo failed; what it said stands above")]
-    Cargo,
+    Failed,
     #[error(
         "cargo built no component: Cargo.toml needs `[lib]` with `crate-type = [\"cdylib\"]`, and to be a package of its own"
     )]
     NoComponent,
-    #[error("cannot read {path}: {source}")]
-    Unreadable { path: String, source: io::Error },
 }
 
-/// Runs the command.
-pub(super) fn run(args: &Args) -> Exit {
-    match build(&args.dir) {
-        Ok(text) => {
-            print(&text);
-            Exit::Ok
-        }
-        Err(error) => {
-            complain(&format!("error: {error}\n"));
-            Exit::Failed
-        }
-    }
-}
-
-fn build(dir: &Path) -> Result<String, Error> {
-    if !dir.join("Cargo.toml").is_file() {
-        return Err(Error::NoManifest(dir.display().to_string()));
-    }
+/// Builds the package in a folder: where its components are.
+pub(super) fn build(dir: &Path) -> Result<Vec<PathBuf>, Error> {
     if !has_target(dir)? {
         add_target(dir)?;
     }
     let paths = components(&cargo(dir)?);
     if paths.is_empty() {
-        return Err(Error::NoComponent);
+        return Err(CargoError::NoComponent.into());
     }
-    paths.iter().map(|path| built(path)).collect()
+    Ok(paths)
 }
 
 /// Whether the toolchain of this folder has the target's standard library.
@@ -99,8 +64,8 @@ fn add_target(dir: &Path) -> Result<(), Error> {
         .status();
     match status {
         Ok(status) if status.success() => Ok(()),
-        Ok(_) => Err(Error::TargetRefused),
-        Err(source) if source.kind() == io::ErrorKind::NotFound => Err(Error::NoTarget),
+        Ok(_) => Err(CargoError::TargetRefused.into()),
+        Err(source) if source.kind() == io::ErrorKind::NotFound => Err(CargoError::NoTarget.into()),
         Err(source) => Err(unstarted("rustup", source)),
     }
 }
@@ -116,17 +81,9 @@ fn cargo(dir: &Path) -> Result<String, Error> {
         .output()
         .map_err(|source| unstarted("cargo", source))?;
     if !output.status.success() {
-        return Err(Error::Cargo);
+        return Err(CargoError::Failed.into());
     }
     Ok(String::from_utf8_lossy(&output.stdout).into_owned())
-}
-
-fn unstarted(tool: &'static str, source: io::Error) -> Error {
-    if source.kind() == io::ErrorKind::NotFound {
-        Error::NoTool(tool)
-    } else {
-        Error::Start { tool, source }
-    }
 }
 
 /// The components among what cargo says that it made, whatever the workspace and the target folder are.
@@ -147,14 +104,6 @@ fn components(said: &str) -> Vec<PathBuf> {
     paths
 }
 
-fn built(path: &Path) -> Result<String, Error> {
-    let component = fs::read(path).map_err(|source| Error::Unreadable {
-        path: path.display().to_string(),
-        source,
-    })?;
-    Ok(told(path, &component))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -173,11 +122,5 @@ mod tests {
             r#"{"reason":"build-finished","success":true}"#,
         );
         assert_eq!(components(said), [PathBuf::from("/t/hello.wasm")]);
-    }
-
-    #[test]
-    fn a_folder_without_a_manifest_is_told() {
-        let error = build(Path::new("/nowhere")).unwrap_err().to_string();
-        assert!(error.contains("no Cargo.toml in /nowhere"), "{error}");
     }
 }
