@@ -1,0 +1,3 @@
+module example/doorman
+
+go 1.25
