@@ -180,6 +180,11 @@ fn every_configuration_in_the_readme_is_good() {
     for block in handbook {
         assert_flawless(&block);
     }
+    let languages = self::blocks("examples/plugins/README.md", "toml");
+    assert!(!languages.is_empty());
+    for block in languages {
+        assert_flawless(&block);
+    }
 }
 
 /// There it is compiled, and called; here is seen that it is the same.
@@ -192,6 +197,54 @@ fn the_code_in_the_handbook_is_that_of_its_test() {
     for block in blocks {
         assert!(test.contains(&bare(&block)), "{block}");
     }
+}
+
+/// A line such as "`c/plugin.c`: …" says which file the block under it is of.
+#[test]
+fn the_code_of_every_language_is_that_of_its_folder() {
+    let page = read("examples/plugins/README.md");
+    let excerpts = Regex::new(r"(?ms)^`([a-z-]+/[a-z./]+)`[^\n]*\n\n```[a-z]+\n(.*?)^```$").unwrap();
+    let fences = Regex::new("(?m)^```([a-z]+)$").unwrap();
+    let code = fences
+        .captures_iter(&page)
+        .filter(|fence| !["sh", "toml"].contains(&&fence[1]));
+    assert_eq!(
+        excerpts.captures_iter(&page).count(),
+        code.count(),
+        "each has a file"
+    );
+    for excerpt in excerpts.captures_iter(&page) {
+        let source = read(Path::new("examples/plugins").join(&excerpt[1]));
+        assert!(
+            stand_in(&source, &excerpt[2]),
+            "{}:\n{}",
+            &excerpt[1],
+            &excerpt[2]
+        );
+    }
+    for entry in fs::read_dir(root().join("examples/plugins")).unwrap() {
+        let folder = entry.unwrap().path();
+        if folder.join("build.sh").exists() {
+            let name = folder.file_name().unwrap().to_str().unwrap();
+            assert!(page.contains(&format!("]({name}/README.md)")), "{name}");
+            let shown = page.matches(&format!("\n`{name}/")).count();
+            assert!(shown >= 2, "{name} is shown {shown} times");
+        }
+    }
+}
+
+/// Whether a source has these lines one after the other, further to the right or not.
+fn stand_in(source: &str, lines: &str) -> bool {
+    let source = format!("\n{source}");
+    let indented = |by: &str| {
+        let lines = lines.lines().map(|line| match line {
+            "" => String::new(),
+            _ => format!("{by}{line}"),
+        });
+        format!("\n{}\n", lines.collect::<Vec<_>>().join("\n"))
+    };
+    let found = |by: &str| source.contains(&indented(by));
+    (0..=16).any(|width| found(&" ".repeat(width)) || found(&"\t".repeat(width)))
 }
 
 /// Blocks of a document in this language.
@@ -561,11 +614,12 @@ fn section(heading: &str) -> String {
     rest.split("\n#").next().unwrap_or_default().to_owned()
 }
 
-fn documents() -> [&'static str; 7] {
+fn documents() -> [&'static str; 8] {
     [
         "README.md",
         "benches/neighbour/README.md",
         "examples/README.md",
+        "examples/plugins/README.md",
         "examples/swarm/README.md",
         "examples/swarm/TRAPS.md",
         "plugins/README.md",
@@ -576,9 +630,12 @@ fn documents() -> [&'static str; 7] {
 #[test]
 fn every_file_that_a_document_links_to_is_there() {
     let links = Regex::new(r"\]\(([^)#]+)[^)]*\)").unwrap();
+    // What looks like a link in Go is none.
+    let code = Regex::new("(?ms)^```.*?^```$").unwrap();
     for document in documents() {
         let folder = root().join(document).parent().unwrap().to_owned();
-        for link in links.captures_iter(&read(document)) {
+        let text = read(document);
+        for link in links.captures_iter(&code.replace_all(&text, "")) {
             if !link[1].contains("://") {
                 assert!(folder.join(&link[1]).exists(), "{document} links to {}", &link[1]);
             }
