@@ -141,6 +141,7 @@ fn kit(root: &Path) -> String {
     let mut files = vec![root.join("plugins/Cargo.toml"), root.join("plugins/Cargo.lock")];
     collect(&root.join("plugins/sdk"), &mut files);
     collect(&root.join("wit"), &mut files);
+    examples(&root.join("examples/plugins"), &mut files);
     files.sort();
     let mut list = String::from("[\n");
     for file in files {
@@ -152,17 +153,48 @@ fn kit(root: &Path) -> String {
     list
 }
 
-/// The files of a folder, and of the folders in it; not what links lead to.
-fn collect(folder: &Path, files: &mut Vec<PathBuf>) {
-    for entry in fs::read_dir(folder).unwrap() {
-        let entry = entry.unwrap();
-        let kind = entry.file_type().unwrap();
-        if kind.is_dir() {
-            collect(&entry.path(), files);
-        } else if kind.is_file() {
-            files.push(entry.path());
+/// Plugins in other languages: one folder each, and the cases that all of them are tested with. What they say of
+/// themselves as examples stays behind, and so does the one in Rust, where the SDK is at hand.
+fn examples(folder: &Path, files: &mut Vec<PathBuf>) {
+    files.push(folder.join("cases.toml"));
+    let is_begun_with = |example: &PathBuf| example.join("build.sh").is_file() && !example.ends_with("rust");
+    for example in entries(folder).filter(is_begun_with) {
+        let mut skipped = ignored(&example.join(".gitignore"));
+        skipped.push("README.md".to_owned());
+        for entry in entries(&example) {
+            if skipped.iter().any(|name| entry.ends_with(name)) {
+                continue;
+            }
+            if entry.is_dir() {
+                collect(&entry, files);
+            } else {
+                files.push(entry);
+            }
         }
     }
+}
+
+/// The names in a `.gitignore`: what is built, or fetched.
+fn ignored(file: &Path) -> Vec<String> {
+    let text = fs::read_to_string(file).unwrap_or_default();
+    text.lines()
+        .map(|line| line.trim_matches('/').to_owned())
+        .collect()
+}
+
+/// The files of a folder, and of the folders in it; not what links lead to.
+fn collect(folder: &Path, files: &mut Vec<PathBuf>) {
+    for entry in entries(folder).filter(|entry| !entry.is_symlink()) {
+        if entry.is_dir() {
+            collect(&entry, files);
+        } else {
+            files.push(entry);
+        }
+    }
+}
+
+fn entries(folder: &Path) -> impl Iterator<Item = PathBuf> {
+    fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path())
 }
 
 /// Where cargo unpacks dependencies: one folder for each registry.

@@ -71,8 +71,8 @@ fn parse(path: &Path, contract: bool) -> Result<(Resolve, PackageId), String> {
     let mut resolve = Resolve::default();
     if contract {
         let mut files = SourceMap::default();
-        for (name, text) in new::contract() {
-            files.push_str(name, text);
+        for (path, text) in new::contract("wit") {
+            files.push_str(&path.display().to_string(), &text);
         }
         let group = files.parse().map_err(|(_, error)| error.to_string())?;
         resolve.push_group(group).map_err(|error| error.to_string())?;

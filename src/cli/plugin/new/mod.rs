@@ -1,14 +1,18 @@
-//! `gatewit plugin new`: a folder with a small plugin that works, and all that it needs to be built: the SDK and the
-//! contract are part of this binary, because the plugin has to fit to it.
+//! `gatewit plugin new`: a folder with a plugin that works, and all that it needs to be built: the contract is part of
+//! this binary, because the plugin has to fit to it.
 
 use std::fs;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use crate::cli::{Exit, complain, print};
 
+mod guest;
+mod language;
+mod rust;
 mod vendor;
 
+use language::Language;
 #[cfg(feature = "author")]
 pub(super) use vendor::contract;
 
@@ -18,46 +22,23 @@ pub(super) struct Args {
     /// What the plugin is called: small letters, digits and `-`
     #[arg(value_parser = name)]
     name: String,
+    /// What it is written in
+    #[arg(long, value_enum, default_value_t = Language::Rust)]
+    lang: Language,
 }
-
-/// The plugin's own files.
-const TEMPLATE: [(&str, &str); 5] = [
-    ("Cargo.toml", include_str!("template/Cargo.toml.in")),
-    ("src/lib.rs", include_str!("template/lib.rs.in")),
-    ("cases.toml", include_str!("template/cases.toml.in")),
-    ("README.md", include_str!("template/README.md.in")),
-    (".gitignore", include_str!("template/gitignore.in")),
-];
-
-/// Words that cargo or Rust do not take for a package.
-const RESERVED: [&str; 13] = [
-    "alloc",
-    "build",
-    "core",
-    "deps",
-    "enum",
-    "examples",
-    "gatewit-plugin",
-    "incremental",
-    "proc-macro",
-    "self",
-    "std",
-    "test",
-    "vendor",
-];
 
 /// Longer names do not fit into metrics and tables.
 const LONGEST: usize = 64;
 
 /// Runs the command.
 pub(super) fn run(args: &Args) -> Exit {
-    match write(Path::new(&args.name), &args.name) {
+    let Args { name, lang } = args;
+    match write(Path::new(name), name, *lang) {
         Ok(()) => {
-            let file = args.name.replace('-', "_");
             print(&format!(
                 "{name} is there. Next:\n  cd {name}\n  gatewit plugin build\n  \
-                 gatewit plugin test target/wasm32-wasip2/release/{file}.wasm cases.toml\n",
-                name = args.name
+                 gatewit plugin test {} cases.toml\n  gatewit run --watch\n",
+                lang.component(name)
             ));
             Exit::Ok
         }
@@ -73,11 +54,16 @@ pub(super) fn run(args: &Args) -> Exit {
 enum Error {
     #[error("{0} is there already: choose another name, or remove it")]
     Exists(String),
+    #[error("Rust means something else by `{0}`: choose another name")]
+    Reserved(String),
     #[error("cannot write {path}: {source}")]
     Write { path: String, source: io::Error },
 }
 
-fn write(folder: &Path, name: &str) -> Result<(), Error> {
+fn write(folder: &Path, name: &str, lang: Language) -> Result<(), Error> {
+    if lang == Language::Rust && rust::is_reserved(name) {
+        return Err(Error::Reserved(name.to_owned()));
+    }
     let unwritten = |path: &Path, source| Error::Write {
         path: path.display().to_string(),
         source,
@@ -90,7 +76,7 @@ fn write(folder: &Path, name: &str) -> Result<(), Error> {
         }
         Err(source) => return Err(unwritten(folder, source)),
     }
-    for (path, text) in files(name) {
+    for (path, text) in lang.files(name) {
         let path = folder.join(path);
         if let Some(parent) = path.parent() {
             fs::create_dir_all(parent).map_err(|source| unwritten(parent, source))?;
@@ -98,36 +84,6 @@ fn write(folder: &Path, name: &str) -> Result<(), Error> {
         fs::write(&path, text).map_err(|source| unwritten(&path, source))?;
     }
     Ok(())
-}
-
-/// Everything that the folder holds.
-fn files(name: &str) -> impl Iterator<Item = (PathBuf, String)> {
-    let template = TEMPLATE.map(|(path, text)| (PathBuf::from(path), filled(text, name)));
-    template.into_iter().chain(vendor::files())
-}
-
-fn filled(text: &str, name: &str) -> String {
-    let file = name.replace('-', "_");
-    text.replace("{{name}}", name)
-        .replace("{{file}}", &file)
-        .replace("{{Type}}", &type_name(name))
-}
-
-/// `say-hello` as a type: `SayHello`.
-fn type_name(name: &str) -> String {
-    let words = name.split('-').filter(|word| !word.is_empty());
-    let capital = |word: &str| {
-        let (first, rest) = word.split_at(1);
-        first.to_ascii_uppercase() + rest
-    };
-    let name: String = words.map(capital).collect();
-    // What the prelude of the SDK calls something else.
-    match name.as_str() {
-        "Body" | "BodyOutcome" | "Error" | "Ok" | "Err" | "Outcome" | "Option" | "Pick" | "Plugin"
-        | "Problem" | "Request" | "Response" | "ResponseHead" | "ResponseOutcome" | "Result" | "Route"
-        | "String" | "Vec" => name + "Plugin",
-        _ => name,
-    }
 }
 
 fn name(text: &str) -> Result<String, String> {
@@ -142,23 +98,13 @@ fn name(text: &str) -> Result<String, String> {
     if text.len() > LONGEST {
         return Err(format!("at most {LONGEST} characters"));
     }
-    if RESERVED.contains(&text) || KEYWORDS.contains(&text) {
-        return Err("Rust means something else by it".to_owned());
-    }
     Ok(text.to_owned())
 }
 
-/// Rust's own words, of small letters alone.
-const KEYWORDS: [&str; 49] = [
-    "abstract", "as", "async", "await", "become", "box", "break", "const", "continue", "crate", "do", "dyn",
-    "else", "extern", "false", "final", "fn", "for", "gen", "if", "impl", "in", "let", "loop", "macro",
-    "match", "mod", "move", "mut", "override", "priv", "pub", "ref", "return", "static", "struct", "super",
-    "trait", "true", "try", "type", "typeof", "unsafe", "unsized", "use", "virtual", "where", "while",
-    "yield",
-];
-
 #[cfg(test)]
 mod tests {
+    use clap::ValueEnum;
+
     use super::*;
 
     #[test]
@@ -168,21 +114,18 @@ mod tests {
         }
         let long = "x".repeat(65);
         for bad in [
-            "", "-a", "a-", "a--b", "A", "1a", "a_b", "a/b", "..", "a b", "é", "test", "match", &long,
+            "", "-a", "a-", "a--b", "A", "1a", "a_b", "a/b", "..", "a b", "é", &long,
         ] {
             assert!(name(bad).is_err(), "{bad}");
         }
-    }
-
-    #[test]
-    fn types_are_words_in_a_row() {
-        for (name, expected) in [
-            ("hello", "Hello"),
-            ("say-hello-2", "SayHello2"),
-            ("plugin", "PluginPlugin"),
-            ("x", "X"),
+        let folder = tempfile::tempdir().unwrap();
+        for (name, lang, fine) in [
+            ("test", Language::Rust, false),
+            ("match", Language::Rust, false),
+            ("match", Language::C, true),
         ] {
-            assert_eq!(type_name(name), expected);
+            let written = write(&folder.path().join(name), name, lang);
+            assert_eq!(written.is_ok(), fine, "{name} {lang:?}");
         }
     }
 
@@ -190,22 +133,45 @@ mod tests {
     fn a_folder_that_is_there_is_left_alone() {
         let folder = tempfile::tempdir().unwrap();
         let hello = folder.path().join("hello");
-        write(&hello, "hello").unwrap();
+        write(&hello, "hello", Language::Rust).unwrap();
         let manifest = fs::read_to_string(hello.join("Cargo.toml")).unwrap();
         assert!(manifest.contains("name = \"hello\""), "{manifest}");
         fs::write(hello.join("cases.toml"), "mine").unwrap();
-        assert!(matches!(write(&hello, "hello"), Err(Error::Exists(_))));
+        assert!(matches!(
+            write(&hello, "hello", Language::Rust),
+            Err(Error::Exists(_))
+        ));
         assert_eq!(fs::read_to_string(hello.join("cases.toml")).unwrap(), "mine");
     }
 
     #[test]
     fn nothing_of_the_templates_is_left_open() {
-        for (path, text) in files("say-hello") {
-            assert!(
-                path.starts_with("vendor") || !text.contains("{{"),
-                "{}",
-                path.display()
-            );
+        for lang in Language::value_variants() {
+            let files = lang.files("say-hello");
+            let own = files
+                .into_iter()
+                .filter(|(path, _)| !path.starts_with("vendor") && !path.starts_with("wit/deps"));
+            let own: Vec<_> = own.collect();
+            for (path, text) in &own {
+                for open in [
+                    "{{name}}",
+                    "{{component}}",
+                    "{{Type}}",
+                    "{{language}}",
+                    "{{source}}",
+                ] {
+                    assert!(!text.contains(open), "{lang:?} {} {open}", path.display());
+                }
+                assert!(!text.contains("doorman"), "{lang:?} {}", path.display());
+            }
+            let all: String = own.iter().map(|(_, text)| text.as_str()).collect();
+            assert!(all.contains("say-hello"), "{lang:?}");
+            for file in ["README.md", "cases.toml", "gatewit.toml", ".gitignore"] {
+                assert!(
+                    own.iter().any(|(path, _)| path == Path::new(file)),
+                    "{lang:?} {file}"
+                );
+            }
         }
     }
 }
