@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """The same plugin in every language: builds each, tests it, runs it behind a real gateway, and measures it.
 
-    run.py [--gateway PATH] [--report FILE] [--without LANG] [LANG ...]
+    run.py [--gateway PATH] [--report FILE] [--begun] [--frozen DIR] [--without LANG] [LANG ...]
 
 A language is a folder here with a `build.sh`. Nothing is left out in silence: a language that cannot be built has
 failed, unless it is named by `--without`; then it is listed as not tested. Exit status: 0 when all is well, 1 when
@@ -14,11 +14,12 @@ import argparse
 import os
 import shutil
 import sys
+import tempfile
 from pathlib import Path
 
 sys.dont_write_bytecode = True
 
-from suite import behaviour, figures, languages, report  # noqa: E402
+from suite import begun, behaviour, figures, frozen, languages, report  # noqa: E402
 from suite.words import Failed  # noqa: E402
 
 HERE = Path(__file__).resolve().parent
@@ -28,6 +29,8 @@ def arguments():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--gateway", metavar="PATH", help="the gatewit binary [default: $GATEWIT, or that of PATH]")
     parser.add_argument("--report", metavar="FILE", type=Path, help="where the table is written, too")
+    parser.add_argument("--begun", action="store_true", help="try what `gatewit plugin new` begins, too")
+    parser.add_argument("--frozen", metavar="DIR", type=Path, help="test components of earlier versions, too")
     parser.add_argument("--without", metavar="LANG", action="append", default=[], help="a language to leave out")
     parser.add_argument("--calls", metavar="N", type=int, default=20_000, help="calls that are measured [20000]")
     parser.add_argument("languages", metavar="LANG", nargs="*", help="what to run [all]")
@@ -36,24 +39,36 @@ def arguments():
 
 def main():
     said = arguments()
-    try:
-        gateway = binary(said.gateway)
-        chosen, without = languages.choose(HERE, said.languages, said.without)
-    except Failed as failed:
-        print(f"run.py: {failed}", file=sys.stderr)
-        return 2
-    results = [languages.Result(name, HERE / name) for name in chosen]
+    with tempfile.TemporaryDirectory(prefix="gatewit-frozen-") as thawed:
+        try:
+            gateway = binary(said.gateway)
+            chosen, without = languages.choose(HERE, said.languages, said.without)
+            old = frozen.thaw(said.frozen, thawed) if said.frozen else []
+        except Failed as failed:
+            print(f"run.py: {failed}", file=sys.stderr)
+            return 2
+        results = [languages.Result(name, HERE / name) for name in chosen]
+        all_of_them(gateway, said, results, old)
+    text = report.markdown(results, without)
+    print("\n" + text)
+    if said.report:
+        said.report.write_text(text, encoding="utf-8")
+    return 0 if all(result.good for result in [*results, *old]) else 1
+
+
+def all_of_them(gateway, said, results, old):
     # All are built first, so that any can be swapped for any other.
     for result in results:
         attempt(result, "build", lambda: languages.build(gateway, result))
     for result in results:
         if result.component:
-            run(gateway, result, swap_for(result, results), said.calls)
-    text = report.markdown(results, without)
-    print("\n" + text)
-    if said.report:
-        said.report.write_text(text, encoding="utf-8")
-    return 0 if all(result.good for result in results) else 1
+            behave(gateway, result, swap_for(result, results), HERE)
+            attempt(result, "figures", lambda: figures.measure(gateway, result, said.calls))
+        if said.begun:
+            attempt(result, "begun", lambda: begun.begin(gateway, result.name))
+    for result in old:
+        # With the cases of their time.
+        behave(gateway, result, swap_for(result, old), result.folder)
 
 
 def binary(path):
@@ -72,13 +87,12 @@ def swap_for(result, results):
     return after if after is not result else None
 
 
-def run(gateway, result, other, calls):
-    for cases in sorted(HERE.glob("cases*.toml")):
+def behave(gateway, result, other, folder):
+    for cases in sorted(folder.glob("cases*.toml")):
         attempt(result, cases.name, lambda: languages.play(gateway, result.component, cases))
     attempt(result, "refusal", lambda: languages.refuse(gateway, result.component))
     for name, failed in behaviour.end_to_end(gateway, result, other):
         note(result, name, failed)
-    attempt(result, "figures", lambda: figures.measure(gateway, result, calls))
 
 
 def attempt(result, name, what):

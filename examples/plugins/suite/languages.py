@@ -88,12 +88,18 @@ def refuse(gateway, component):
     same("the refusal", said, [f"error: configuration, /header: {wanted}"])
 
 
-def run(arguments, seconds, **variables):
+def run(arguments, seconds, cwd=None, **variables):
     """What it prints; a failure when it fails."""
     environment = {**os.environ, **variables}
     try:
         ended = subprocess.run(
-            arguments, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=seconds
+            arguments,
+            cwd=cwd,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=seconds,
         )
     except subprocess.TimeoutExpired:
         raise Failed(f"{' '.join(arguments)}: not done after {seconds} s") from None
