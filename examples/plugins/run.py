@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """The same plugin in every language: builds each, tests it, runs it behind a real gateway, and measures it.
 
-    run.py [--gateway PATH] [--report FILE] [--begun] [--frozen DIR] [--without LANG] [LANG ...]
+    run.py [--gateway PATH] [--report FILE] [--begun] [--frozen DIR] [--freeze DIR] [--without LANG] [LANG ...]
 
 A language is a folder here with a `build.sh`. Nothing is left out in silence: a language that cannot be built has
 failed, unless it is named by `--without`; then it is listed as not tested. Exit status: 0 when all is well, 1 when
@@ -31,6 +31,7 @@ def arguments():
     parser.add_argument("--report", metavar="FILE", type=Path, help="where the table is written, too")
     parser.add_argument("--begun", action="store_true", help="try what `gatewit plugin new` begins, too")
     parser.add_argument("--frozen", metavar="DIR", type=Path, help="test components of earlier versions, too")
+    parser.add_argument("--freeze", metavar="DIR", type=Path, help="keep the components there, when all are good")
     parser.add_argument("--without", metavar="LANG", action="append", default=[], help="a language to leave out")
     parser.add_argument("--calls", metavar="N", type=int, default=20_000, help="calls that are measured [20000]")
     parser.add_argument("languages", metavar="LANG", nargs="*", help="what to run [all]")
@@ -44,6 +45,8 @@ def main():
             gateway = binary(said.gateway)
             chosen, without = languages.choose(HERE, said.languages, said.without)
             old = frozen.thaw(said.frozen, thawed) if said.frozen else []
+            if said.freeze and said.freeze.exists():
+                raise Failed(f"{said.freeze} is there already: what is frozen is never changed")
         except Failed as failed:
             print(f"run.py: {failed}", file=sys.stderr)
             return 2
@@ -53,7 +56,11 @@ def main():
     print("\n" + text)
     if said.report:
         said.report.write_text(text, encoding="utf-8")
-    return 0 if all(result.good for result in [*results, *old]) else 1
+    if not all(result.good for result in [*results, *old]):
+        return 1
+    if said.freeze:
+        frozen.freeze(results, HERE.glob("cases*.toml"), said.freeze)
+    return 0
 
 
 def all_of_them(gateway, said, results, old):

@@ -7,6 +7,7 @@ mod chain;
 mod cli;
 mod compiled;
 mod contract;
+mod frozen;
 mod loading;
 mod making;
 mod neighbour;

@@ -7,6 +7,9 @@ from pathlib import Path
 from .languages import Result
 from .words import Failed
 
+# Larger ones are packed.
+LARGE = 256 * 1024
+
 
 def thaw(folder, into):
     """One result for each component in the folders of the versions; large ones are packed."""
@@ -21,3 +24,17 @@ def thaw(folder, into):
     if not results:
         raise Failed(f"there is no component in {folder}")
     return results
+
+
+def freeze(results, cases, folder):
+    """Keeps what was built, with the cases that it passes."""
+    folder.mkdir(parents=True)
+    for path in cases:
+        shutil.copy(path, folder)
+    for result in results:
+        if result.component.stat().st_size <= LARGE:
+            shutil.copy(result.component, folder / f"{result.name}.wasm")
+            continue
+        with open(result.component, "rb") as whole:
+            packed = lzma.compress(whole.read(), preset=9 | lzma.PRESET_EXTREME)
+        (folder / f"{result.name}.wasm.xz").write_bytes(packed)
