@@ -26,8 +26,12 @@ fn components_of_every_version_of_the_contract_go_on_working() {
         }
         for component in files(&version, "wasm") {
             for cases in files(&version, "toml") {
-                let (code, out, err) =
-                    said(&["plugin", "test", component.to_str().unwrap(), cases.to_str().unwrap()]);
+                let (code, out, err) = said(&[
+                    "plugin",
+                    "test",
+                    component.to_str().unwrap(),
+                    cases.to_str().unwrap(),
+                ]);
                 assert_eq!(code, 0, "{} {}: {out}{err}", component.display(), cases.display());
             }
             let language = component.file_stem().unwrap().to_str().unwrap().to_owned();
@@ -35,6 +39,9 @@ fn components_of_every_version_of_the_contract_go_on_working() {
         }
     }
     for language in ["assemblyscript", "c", "cpp", "nim", "rust", "zig"] {
-        assert!(played.iter().any(|name| name == language), "{language} {played:?}");
+        assert!(
+            played.iter().any(|name| name == language),
+            "{language} {played:?}"
+        );
     }
 }

@@ -1,7 +1,8 @@
 //! The sources of a plugin: which folder they are in, and what they look like.
 
-use std::collections::BTreeMap;
-use std::fs;
+use std::collections::{BTreeMap, HashSet};
+use std::fs::{self, Metadata};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
@@ -33,13 +34,16 @@ pub(super) fn folder_of(component: &Path) -> Option<PathBuf> {
 
 impl Sources {
     /// As they look now. What cannot be read is not there.
+    ///
+    /// Neither are the files that this process holds open, its logs among them: whoever lets them be written beside the
+    /// sources would have a build of every line.
     pub(super) fn of(folder: &Path) -> Self {
         let mut sources = Self::default();
-        sources.collect(folder, folder);
+        sources.collect(folder, folder, &held_open());
         sources
     }
 
-    fn collect(&mut self, root: &Path, folder: &Path) {
+    fn collect(&mut self, root: &Path, folder: &Path, held: &HashSet<Identity>) {
         for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
             let (path, name) = (entry.path(), entry.file_name());
             let made = name
@@ -50,8 +54,10 @@ impl Sources {
             }
             let Ok(metadata) = entry.metadata() else { continue };
             if metadata.is_dir() {
-                self.collect(root, &path);
-            } else if let Ok(written) = metadata.modified() {
+                self.collect(root, &path, held);
+            } else if let Ok(written) = metadata.modified()
+                && !held.contains(&identity(&metadata))
+            {
                 let name = path.strip_prefix(root).unwrap_or(&path).to_path_buf();
                 self.0.insert(name, (written, metadata.len()));
             }
@@ -74,8 +80,25 @@ impl Sources {
     }
 }
 
+/// Which file it is, whatever it is called.
+type Identity = (u64, u64);
+
+fn identity(metadata: &Metadata) -> Identity {
+    (metadata.dev(), metadata.ino())
+}
+
+/// The files that this process has open.
+fn held_open() -> HashSet<Identity> {
+    let open = fs::read_dir("/proc/self/fd").into_iter().flatten().flatten();
+    open.filter_map(|entry| fs::metadata(entry.path()).ok())
+        .map(|metadata| identity(&metadata))
+        .collect()
+}
+
 #[cfg(test)]
 mod tests {
+    use std::io::Write as _;
+
     use super::*;
 
     #[test]
@@ -110,6 +133,8 @@ mod tests {
         for made in ["plugin.wasm", "node_modules/x/index.js", ".hidden"] {
             fs::write(root.join(made), "2").unwrap();
         }
+        let mut log = fs::File::create(root.join("log")).unwrap();
+        log.write_all(b"a line").unwrap();
         assert_eq!(Sources::of(root), before);
         fs::write(root.join("src/lib.rs"), "22").unwrap();
         assert_eq!(Sources::of(root).changed(&before), "src/lib.rs");

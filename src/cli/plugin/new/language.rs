@@ -14,6 +14,8 @@ pub(super) enum Language {
     Cpp,
     /// Zig, over the bindings for C
     Zig,
+    /// The official Go
+    Go,
     /// JavaScript, in QuickJS
     Js,
     /// TypeScript, in QuickJS
@@ -50,6 +52,7 @@ impl Language {
             Self::C => "c",
             Self::Cpp => "cpp",
             Self::Zig => "zig",
+            Self::Go => "go",
             Self::Js => "js",
             Self::Ts => "ts",
             Self::JsStarlingmonkey => "js-starlingmonkey",
@@ -64,6 +67,7 @@ impl Language {
             Self::C => "C",
             Self::Cpp => "C++",
             Self::Zig => "Zig",
+            Self::Go => "Go",
             Self::Js | Self::JsStarlingmonkey => "JavaScript",
             Self::Ts => "TypeScript",
             Self::Python => "Python",
