@@ -24,6 +24,8 @@ pub(super) enum Language {
     JsStarlingmonkey,
     /// CPython
     Python,
+    /// What looks like TypeScript, and is compiled ahead of time
+    Assemblyscript,
     /// Nim, over the bindings for C
     Nim,
 }
@@ -57,6 +59,7 @@ impl Language {
             Self::Ts => "ts",
             Self::JsStarlingmonkey => "js-starlingmonkey",
             Self::Python => "python",
+            Self::Assemblyscript => "assemblyscript",
             Self::Nim => "nim",
         })
     }
@@ -71,6 +74,7 @@ impl Language {
             Self::Js | Self::JsStarlingmonkey => "JavaScript",
             Self::Ts => "TypeScript",
             Self::Python => "Python",
+            Self::Assemblyscript => "AssemblyScript",
             Self::Nim => "Nim",
         }
     }
