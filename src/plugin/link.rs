@@ -5,6 +5,7 @@
 
 use wasmtime::component::types::ComponentItem;
 use wasmtime::component::{Component, InstancePre, Linker, LinkerInstance, ResourceType};
+use wasmtime_wasi::p2::{DynInputStream, DynOutputStream, DynPollable, IoError};
 
 use super::guest::Guest;
 use super::host;
@@ -33,6 +34,7 @@ pub(super) fn stubbed(
 ) -> wasmtime::Result<InstancePre<Guest>> {
     let mut linker = linker.clone();
     let engine = component.engine();
+    let lent = lent(component);
     for (name, item) in component.component_type().imports(engine) {
         if !foreign.contains(&name) {
             continue;
@@ -41,13 +43,49 @@ pub(super) fn stubbed(
             ComponentItem::ComponentInstance(instance) => {
                 let mut stub = linker.instance(name)?;
                 for (inner, item) in instance.exports(engine) {
-                    stub_item(&mut stub, inner, &item.ty, &format!("{name}#{inner}"))?;
+                    stub_item(&mut stub, inner, &item.ty, &format!("{name}#{inner}"), &lent)?;
                 }
             }
-            item => stub_item(&mut linker.root(), name, &item, name)?,
+            item => stub_item(&mut linker.root(), name, &item, name, &lent)?,
         }
     }
     linker.instantiate_pre(component)
+}
+
+/// A resource as a component knows it, and as the host does.
+type Lent = (ResourceType, ResourceType);
+
+/// The resources of WASI that foreign interfaces speak of, too: streams, what is waited for, errors. There they have to be
+/// the same.
+fn lent(component: &Component) -> Vec<Lent> {
+    let engine = component.engine();
+    let mut lent = Vec::new();
+    for (name, item) in component.component_type().imports(engine) {
+        let ComponentItem::ComponentInstance(instance) = item.ty else {
+            continue;
+        };
+        for (inner, item) in instance.exports(engine) {
+            if let ComponentItem::Resource(own) = item.ty
+                && let Some(host) = resource(name, inner)
+            {
+                lent.push((own, host));
+            }
+        }
+    }
+    lent
+}
+
+fn resource(interface: &str, name: &str) -> Option<ResourceType> {
+    let interface = interface
+        .split_once('@')
+        .map_or(interface, |(interface, _)| interface);
+    Some(match (interface, name) {
+        ("wasi:io/error", "error") => ResourceType::host::<IoError>(),
+        ("wasi:io/poll", "pollable") => ResourceType::host::<DynPollable>(),
+        ("wasi:io/streams", "input-stream") => ResourceType::host::<DynInputStream>(),
+        ("wasi:io/streams", "output-stream") => ResourceType::host::<DynOutputStream>(),
+        _ => return None,
+    })
 }
 
 fn stub_item(
@@ -55,13 +93,18 @@ fn stub_item(
     name: &str,
     item: &ComponentItem,
     whole: &str,
+    lent: &[Lent],
 ) -> wasmtime::Result<()> {
     match item {
         ComponentItem::ComponentFunc(_) => {
             let missing = format!("unknown import: `{whole}` has not been defined");
             place.func_new(name, move |_, _, _, _| Err(wasmtime::Error::msg(missing.clone())))
         }
-        ComponentItem::Resource(_) => place.resource(name, ResourceType::host::<()>(), |_, _| Ok(())),
+        ComponentItem::Resource(own) => {
+            let known = lent.iter().find(|(known, _)| known == own);
+            let resource = known.map_or_else(ResourceType::host::<()>, |(_, host)| *host);
+            place.resource(name, resource, |_, _| Ok(()))
+        }
         _ => Ok(()),
     }
 }

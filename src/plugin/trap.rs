@@ -1,5 +1,5 @@
-//! What is told of a call that trapped or ran for too long: why, in which function, and, at the level debug, the way there. The names of
-//! functions are the component's own; one that was stripped has none.
+//! What is told of a call that trapped or ran for too long: why, in which function, and, at the level debug, the way
+//! there. The names of functions are the component's own; one that was stripped has none.
 
 use wasmtime::{PoolConcurrencyLimitError, Trap, WasmBacktrace};
 use wasmtime_wasi::I32Exit;

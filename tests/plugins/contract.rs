@@ -106,7 +106,7 @@ async fn what_is_dragged_along_is_refused_unless_told_otherwise() {
         instances.request(&bound, &mut scene).await
     };
     assert_eq!(call("nothing").await, Ok(RequestOutcome::Next));
-    for foreign in ["function", "resource"] {
+    for foreign in ["function", "resource", "stream"] {
         let failed = call(foreign).await.unwrap_err();
         assert!(matches!(&failed, Cause::Trap(_)), "{foreign}: {failed:?}");
         assert!(format!("{failed:?}").contains("acme:cloud/storage"), "{failed:?}");

@@ -3,7 +3,7 @@
 import time
 
 # Longer than anything takes on a busy machine.
-PATIENCE = 60
+PATIENCE = 180
 
 
 class Failed(Exception):

@@ -8,15 +8,21 @@ mod bindings {
     wit_bindgen::generate!({
         inline: "
             package acme:cloud@1.0.0;
+            package wasi:io@0.2.1 {
+                interface streams { resource output-stream; }
+            }
             interface storage {
+                use wasi:io/streams@0.2.1.{output-stream};
                 resource bucket {
                     constructor(name: string);
                     keep: func(key: string) -> u64;
                 }
                 stores: func() -> u32;
+                open: func() -> output-stream;
             }
             world drags-along { import storage; }
         ",
+        generate_all,
     });
 }
 
@@ -33,6 +39,10 @@ impl Plugin for Foreign {
             Some("resource") => {
                 let kept = storage::Bucket::new("fixture").keep("key");
                 Ok(Response::status(200).text(kept.to_string()).into())
+            }
+            Some("stream") => {
+                drop(storage::open());
+                Ok(Response::status(200).into())
             }
             _ => Ok(Outcome::Next),
         }

@@ -3,7 +3,7 @@
 use std::cmp::Ordering;
 use std::fmt;
 
-use super::VERSION;
+use super::{PACKAGE, VERSION};
 use crate::plugin::hooks::Hooks;
 
 /// Something that is no component at all.
@@ -139,7 +139,7 @@ impl fmt::Display for Mismatch {
                 interface,
                 function: Some(function),
                 why,
-            } if is_newer(version(interface)) => write!(
+            } if interface.starts_with(PACKAGE) && is_newer(version(interface)) => write!(
                 f,
                 "`{function}` of `{interface}` is not as this gateway knows it: {why}. It may need version {} of the \
                  contract; this gateway has {VERSION}",
