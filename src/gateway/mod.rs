@@ -16,7 +16,7 @@ use crate::admin;
 use crate::config::{Config, Source};
 use crate::flow_proxy;
 use crate::listener::Listener;
-use crate::plugin::Loader;
+use crate::plugin::{Generation, Loader};
 use crate::reload::{self, Added, Reloader};
 use crate::shutdown::{Life, Phase};
 use crate::snapshot::{Live, Snapshot};
@@ -225,6 +225,11 @@ impl Running {
     /// The address of the listener for calls made for Docker Flow Proxy.
     pub fn flow_proxy(&self) -> Option<SocketAddr> {
         self.flow_proxy
+    }
+
+    /// The generation of a plugin that runs.
+    pub fn generation(&self, plugin: &str) -> Option<Arc<Generation>> {
+        self.live.load().plugins.find(plugin)?.generation.clone()
     }
 
     /// What runs.

@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::task::spawn_blocking;
@@ -13,6 +14,7 @@ use tokio::time::{MissedTickBehavior, interval};
 use super::print;
 use crate::config::{Component, Config};
 use crate::gateway::Running;
+use crate::plugin::Generation;
 use crate::reload::{Outcome, Result as Reloaded, Trigger};
 
 mod build;
@@ -100,6 +102,7 @@ impl Project {
     async fn build(self, plugins: &[String], running: &Running) -> Self {
         let changed = self.seen[0].changed(&self.built);
         let built = self.seen[0].clone();
+        let before = generations(plugins, running);
         let began = Instant::now();
         let said = match Build::start(&self.folder) {
             Ok(build) => match build.end().await {
@@ -107,7 +110,9 @@ impl Project {
                     let took = began.elapsed();
                     let loading = Instant::now();
                     let outcome = running.reload().reload(Trigger::File).await;
-                    outcome.map(|outcome| loaded(&outcome, plugins, took, loading.elapsed()))
+                    let built = format!("built in {}", shown(took));
+                    let live = before.replaced(plugins, running);
+                    outcome.map(|outcome| loaded(&outcome, &live, &built, loading.elapsed()))
                 }
                 Err(output) => Some(format!("does not build, the old one runs on:\n{output}")),
             },
@@ -120,22 +125,46 @@ impl Project {
     }
 }
 
+/// What ran before a build, plugin by plugin. The gateway looks at files by itself, and may be faster than whoever asks it
+/// to: what became of a component is seen by what runs, not by who had it loaded.
+struct Generations(Vec<Option<Arc<Generation>>>);
+
+fn generations(plugins: &[String], running: &Running) -> Generations {
+    Generations(plugins.iter().map(|plugin| running.generation(plugin)).collect())
+}
+
+impl Generations {
+    /// What runs now in the place of something else, in words.
+    fn replaced(&self, plugins: &[String], running: &Running) -> Vec<String> {
+        let pairs = plugins.iter().zip(&self.0);
+        let changed = pairs.filter_map(|(plugin, before)| {
+            let now = running.generation(plugin)?;
+            let number = before.as_ref().map(|before| before.number());
+            let is_other = before
+                .as_ref()
+                .is_none_or(|before| before.digest() != now.digest());
+            let place = number.map(|number| format!(" in the place of {number}"));
+            is_other.then(|| {
+                let (number, digest) = (now.number(), now.digest());
+                format!(
+                    "plugin {plugin}: generation {number} ({}){}",
+                    digest.short(),
+                    place.unwrap_or_default()
+                )
+            })
+        });
+        changed.collect()
+    }
+}
+
 /// What became of a component that was built.
-fn loaded(outcome: &Outcome, plugins: &[String], build: Duration, load: Duration) -> String {
-    let built = format!("built in {}", shown(build));
+fn loaded(outcome: &Outcome, live: &[String], built: &str, load: Duration) -> String {
     match &outcome.result {
-        Reloaded::Applied { plugins: live, .. } => {
-            let own = live.iter().filter(|change| plugins.contains(&change.plugin));
-            let own: Vec<_> = own.map(ToString::to_string).collect();
-            if own.is_empty() {
-                return format!("{built}, it is the same component");
-            }
-            format!("{built}, live {} later: {}", shown(load), own.join(", "))
-        }
         Reloaded::Rejected { diagnostics } => {
             format!("{built}, and refused, the old one runs on:\n{diagnostics}")
         }
-        _ => format!("{built}, it is the same component"),
+        _ if live.is_empty() => format!("{built}, it is the same component"),
+        _ => format!("{built}, live {} later: {}", shown(load), live.join(", ")),
     }
 }
 
