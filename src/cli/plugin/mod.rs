@@ -1,5 +1,7 @@
 //! `gatewit plugin …`: what authors of plugins do with one, and what operators want to know of one.
 
+use std::fs;
+use std::io;
 use std::path::Path;
 
 use clap::Subcommand;
@@ -61,6 +63,16 @@ pub(super) fn run(args: &Args) -> Exit {
         Command::Bench(args) => bench::run(args),
         Command::List(args) => list::run(args),
     }
+}
+
+/// What a finished component is called in its plugin's folder, whatever it was built with.
+const COMPONENT: &str = "plugin.wasm";
+
+/// Puts a component in its place, in one step: a gateway may be looking at the file.
+fn place(path: &Path, component: &[u8]) -> io::Result<()> {
+    let mut beside = path.as_os_str().to_owned();
+    beside.push(".part");
+    fs::write(&beside, component).and_then(|()| fs::rename(&beside, path))
 }
 
 /// Where a component is, how large it is, and its digest.

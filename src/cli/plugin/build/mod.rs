@@ -1,11 +1,11 @@
 //! `gatewit plugin build`: the tools of the plugin's language, and what came out of them. A folder with a `build.sh` is
-//! built by that, any other by cargo.
+//! built by that, any other by cargo; either way the component comes to stand in the folder.
 
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::told;
+use super::{COMPONENT, place, told};
 use crate::cli::{Exit, complain, print};
 
 mod cargo;
@@ -39,6 +39,8 @@ enum Error {
     Script(#[from] script::ScriptError),
     #[error("cannot read {path}: {source}")]
     Unreadable { path: String, source: io::Error },
+    #[error("cannot write {path}: {source}")]
+    Unwritable { path: String, source: io::Error },
 }
 
 /// Runs the command.
@@ -64,12 +66,28 @@ fn build(dir: &Path) -> Result<String, Error> {
     if !is_project(dir) {
         return Err(Error::NoProject(dir.display().to_string()));
     }
-    let components = if script::builds(dir) {
-        vec![script::build(dir)?]
-    } else {
-        cargo::build(dir)?
-    };
-    components.iter().map(|path| read(path)).collect()
+    if script::builds(dir) {
+        return seen(&script::build(dir)?);
+    }
+    match cargo::build(dir)?.as_slice() {
+        [one] => placed(one, &dir.join(COMPONENT)),
+        several => several.iter().map(|path| seen(path)).collect(),
+    }
+}
+
+/// Copies the component out of cargo's folder, which is wherever an environment or a workspace says, to where a
+/// configuration can name it.
+fn placed(made: &Path, path: &Path) -> Result<String, Error> {
+    let component = read(made)?;
+    place(path, &component).map_err(|source| Error::Unwritable {
+        path: path.display().to_string(),
+        source,
+    })?;
+    Ok(told(path, &component))
+}
+
+fn seen(path: &Path) -> Result<String, Error> {
+    read(path).map(|component| told(path, &component))
 }
 
 fn unstarted(tool: &'static str, source: io::Error) -> Error {
@@ -86,12 +104,11 @@ fn unstarted(tool: &'static str, source: io::Error) -> Error {
     }
 }
 
-fn read(path: &Path) -> Result<String, Error> {
-    let component = fs::read(path).map_err(|source| Error::Unreadable {
+fn read(path: &Path) -> Result<Vec<u8>, Error> {
+    fs::read(path).map_err(|source| Error::Unreadable {
         path: path.display().to_string(),
         source,
-    })?;
-    Ok(told(path, &component))
+    })
 }
 
 #[cfg(test)]

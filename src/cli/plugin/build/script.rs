@@ -5,12 +5,9 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
 
-use super::{Error, unstarted};
+use super::{COMPONENT, Error, unstarted};
 
 const SCRIPT: &str = "build.sh";
-
-/// What the script makes.
-const COMPONENT: &str = "plugin.wasm";
 
 /// Tells the script which program this is: the one whose contract the plugin has to fit to.
 const GATEWIT: &str = "GATEWIT";

@@ -4,9 +4,6 @@ use std::path::{Path, PathBuf};
 
 use super::vendor::{self, Placed};
 
-/// What `build.sh` leaves.
-pub(super) const COMPONENT: &str = "plugin.wasm";
-
 /// What the examples are called.
 const EXAMPLE: &str = "doorman";
 

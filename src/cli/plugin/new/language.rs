@@ -39,14 +39,6 @@ impl Language {
         }
     }
 
-    /// Where the component of a plugin comes to stand.
-    pub(super) fn component(self, name: &str) -> String {
-        match self {
-            Self::Rust => rust::component(name),
-            _ => guest::COMPONENT.to_owned(),
-        }
-    }
-
     /// The folder of `examples/plugins` that it is begun with.
     fn folder(self) -> Option<&'static str> {
         Some(match self {

@@ -5,6 +5,7 @@ use std::fs;
 use std::io;
 use std::path::Path;
 
+use super::COMPONENT;
 use crate::cli::{Exit, complain, print};
 
 mod guest;
@@ -37,8 +38,7 @@ pub(super) fn run(args: &Args) -> Exit {
         Ok(()) => {
             print(&format!(
                 "{name} is there. Next:\n  cd {name}\n  gatewit plugin build\n  \
-                 gatewit plugin test {} cases.toml\n  gatewit run --watch\n",
-                lang.component(name)
+                 gatewit plugin test {COMPONENT} cases.toml\n  gatewit run --watch\n"
             ));
             Exit::Ok
         }
@@ -153,13 +153,7 @@ mod tests {
                 .filter(|(path, _)| !path.starts_with("vendor") && !path.starts_with("wit/deps"));
             let own: Vec<_> = own.collect();
             for (path, text) in &own {
-                for open in [
-                    "{{name}}",
-                    "{{component}}",
-                    "{{Type}}",
-                    "{{language}}",
-                    "{{source}}",
-                ] {
+                for open in ["{{name}}", "{{Type}}", "{{language}}", "{{source}}"] {
                     assert!(!text.contains(open), "{lang:?} {} {open}", path.display());
                 }
                 assert!(!text.contains("doorman"), "{lang:?} {}", path.display());

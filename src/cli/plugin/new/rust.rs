@@ -31,11 +31,6 @@ const RESERVED: [&str; 13] = [
     "vendor",
 ];
 
-/// Where the component of a plugin comes to stand.
-pub(super) fn component(name: &str) -> String {
-    format!("target/wasm32-wasip2/release/{}.wasm", name.replace('-', "_"))
-}
-
 /// Whether cargo or Rust mean something else by a name.
 pub(super) fn is_reserved(name: &str) -> bool {
     RESERVED.contains(&name) || KEYWORDS.contains(&name)
@@ -49,7 +44,6 @@ pub(super) fn files(name: &str) -> Vec<Placed> {
 
 fn filled(text: &str, name: &str) -> String {
     text.replace("{{name}}", name)
-        .replace("{{component}}", &component(name))
         .replace("{{Type}}", &type_name(name))
 }
 

@@ -8,7 +8,7 @@ use wit_component::{ComponentEncoder, StringEncoding};
 
 use super::ComponentizeArgs;
 use super::world::{self, World};
-use crate::cli::plugin::told;
+use crate::cli::plugin::{place, told};
 use crate::cli::{Exit, complain, print};
 
 mod adapter;
@@ -70,15 +70,10 @@ pub(super) fn run(args: &ComponentizeArgs) -> Exit {
 
 fn write(args: &ComponentizeArgs) -> Result<String, Error> {
     let component = Module::read(args)?.componentize()?;
-    // In one step: a gateway may be looking at the file.
-    let mut beside = args.output.clone().into_os_string();
-    beside.push(".part");
-    fs::write(&beside, &component)
-        .and_then(|()| fs::rename(&beside, &args.output))
-        .map_err(|source| Error::Write {
-            path: args.output.display().to_string(),
-            source,
-        })?;
+    place(&args.output, &component).map_err(|source| Error::Write {
+        path: args.output.display().to_string(),
+        source,
+    })?;
     Ok(told(&args.output, &component))
 }
 
