@@ -16,6 +16,8 @@ mod sources;
 mod swapping;
 mod tokens;
 mod watching;
+#[cfg(feature = "author")]
+mod whole;
 
 /// The fixture as a plugin of this name, with the grants that it needs. The verifier `default` and the upstream `asked`
 /// are the test's.

@@ -11,6 +11,8 @@ pub(crate) mod keys;
 pub(crate) mod origin;
 pub(crate) mod plugin;
 pub(crate) mod tls;
+#[cfg(feature = "author")]
+pub(crate) mod typescript;
 pub(crate) mod versions;
 
 pub(crate) use client::{Broken, Client, Response, exchange};

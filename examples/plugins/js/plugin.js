@@ -12,6 +12,7 @@ import * as response from "gatewit:plugin/response@0.1.0";
 /** The configuration of this instance: `configure` is called before any hook. */
 let config;
 
+/** @type {import("gatewit:plugin/lifecycle@0.1.0").Lifecycle} */
 export const lifecycle = {
   describe: () => ({
     name: "doorman",
@@ -36,6 +37,7 @@ export const lifecycle = {
   },
 };
 
+/** @type {import("gatewit:plugin/request-hook@0.1.0").RequestHook} */
 export const requestHook = {
   onRequest() {
     // A value is bytes: HTTP does not promise that it is text. `null` when there is no such header.
@@ -71,6 +73,7 @@ export const requestHook = {
   },
 };
 
+/** @type {import("gatewit:plugin/response-hook@0.1.0").ResponseHook} */
 export const responseHook = {
   onResponse() {
     const guest = context.private();
@@ -82,7 +85,10 @@ export const responseHook = {
   },
 };
 
-/** The request ends here, with a text. */
+/**
+ * The request ends here, with a text.
+ * @returns {import("gatewit:plugin/request-hook@0.1.0").Outcome}
+ */
 function respond(status, body, more = []) {
   const headers = [field("content-type", "text/plain; charset=utf-8"), ...more];
   return { tag: "respond", val: { status, headers, body: utf8(body) } };
