@@ -6,7 +6,7 @@
 
 import {
   configuration, context, limits, log, request, response,
-  Field, Outcome, PluginInfo, Problem,
+  Binding, Field, Outcome, PluginInfo, Problem,
   internal, next, respond, route, text, unavailable, utf8,
 } from "./gatewit";
 
@@ -27,7 +27,7 @@ export function describe(): PluginInfo {
 }
 
 /** What is wrong with the configuration: nothing, when the list is empty. */
-export function configure(): Problem[] {
+export function configure(_: Binding): Problem[] {
   // AssemblyScript has no JSON; the gateway has read it, and hands it out value by value.
   header = configuration.text("/header") || "";
   greeting = configuration.text("/greeting") || "welcome";
@@ -54,18 +54,20 @@ export function onRequest(): Outcome {
   }
 
   // One atomic decision for all workers of the gateway, in the budget of `[budget.visits]`.
-  const verdict = limits.take("visits", guest, 1);
-  if (!verdict) return unavailable("the budget visits cannot be asked");
+  const taken = limits.take("visits", guest, 1);
+  if (!taken.ok) return unavailable("the budget visits cannot be asked");
+  const verdict = taken.value;
   if (!verdict.allowed) {
     const seconds = verdict.retryAfterMs / 1000 + u64(verdict.retryAfterMs % 1000 != 0);
     const more = [new Field("retry-after", utf8(seconds.toString()))];
     return plainText(429, "You were here often enough for now.\n", more);
   }
 
-  // There are no exceptions: an edit that the gateway did not take is false.
-  if (!request.setHeader("x-visits-left", utf8(verdict.remaining.toString()))) return refused("x-visits-left");
+  // There are no exceptions: what may fail returns a result that says whether it did.
+  const edited = request.setHeader("x-visits-left", utf8(verdict.remaining.toString()));
+  if (!edited.ok) return refused("x-visits-left");
   // `onResponse` runs in whatever instance is free then: the context is how it learns who this was.
-  if (!context.setPrivate(guest)) return refused("the context");
+  if (!context.setPrivate(guest).ok) return refused("the context");
   log.info("welcome", [["guest", text(guest)]]);
 
   const beta = request.header("x-beta");
@@ -79,7 +81,7 @@ export function onResponse(): Outcome {
   const value = new Uint8Array(words.length + guest.length);
   value.set(words);
   value.set(guest, words.length);
-  return response.setHeader("x-greeting", value) ? next() : refused("x-greeting");
+  return response.setHeader("x-greeting", value).ok ? next() : refused("x-greeting");
 }
 
 /** The request ends here, with a text. */
