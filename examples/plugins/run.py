@@ -19,7 +19,7 @@ from pathlib import Path
 
 sys.dont_write_bytecode = True
 
-from suite import begun, behaviour, figures, frozen, languages, report  # noqa: E402
+from suite import begun, behaviour, contract, figures, frozen, languages, report  # noqa: E402
 from suite.words import Failed  # noqa: E402
 
 HERE = Path(__file__).resolve().parent
@@ -70,6 +70,8 @@ def all_of_them(gateway, said, results, old):
     for result in results:
         if result.component:
             behave(gateway, result, swap_for(result, results), HERE)
+            if contract.is_tried(result.name):
+                attempt(result, "the whole contract", lambda: contract.play(gateway, result))
             attempt(result, "figures", lambda: figures.measure(gateway, result, said.calls))
         if said.begun:
             attempt(result, "begun", lambda: begun.begin(gateway, result.name))

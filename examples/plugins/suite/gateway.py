@@ -83,6 +83,13 @@ class Gateway:
             raise Failed(f"/api/v1/plugins/{name}: {status} {body!r}")
         return json.loads(body)
 
+    def metrics(self):
+        """The lines of its metrics."""
+        status, _, body = ask(self._admin, "/metrics")
+        if status != 200:
+            raise Failed(f"/metrics: {status} {body!r}")
+        return body.decode().splitlines()
+
 
 def lines(path):
     for line in path.read_text(encoding="utf-8", errors="replace").splitlines():

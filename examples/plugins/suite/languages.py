@@ -102,8 +102,8 @@ def run(arguments, seconds, cwd=None, **variables):
             timeout=seconds,
         )
     except subprocess.TimeoutExpired:
-        raise Failed(f"{' '.join(arguments)}: not done after {seconds} s") from None
+        raise Failed(f"{' '.join(map(str, arguments))}: not done after {seconds} s") from None
     if ended.returncode != 0:
         tail = (ended.stdout + ended.stderr).splitlines()[-60:]
-        raise Failed("\n".join([f"{' '.join(arguments)}: exit status {ended.returncode}", *tail]))
+        raise Failed("\n".join([f"{' '.join(map(str, arguments))}: exit status {ended.returncode}", *tail]))
     return ended.stdout

@@ -144,6 +144,22 @@ mod tests {
         assert_eq!(fs::read_to_string(hello.join("cases.toml")).unwrap(), "mine");
     }
 
+    /// What a plugin may come to need, beside what the example uses.
+    #[test]
+    fn the_whole_contract_comes_along() {
+        for (lang, file) in [
+            (Language::Assemblyscript, "gatewit/kv.ts"),
+            (Language::Assemblyscript, "gatewit/hooks/tick-hook.ts"),
+            (Language::Js, "jsconfig.json"),
+            (Language::Js, "types/gatewit.d.ts"),
+            (Language::Ts, "types/gatewit.d.ts"),
+        ] {
+            let files = lang.files("say-hello");
+            let there = files.iter().any(|(path, _)| path == Path::new(file));
+            assert!(there, "{lang:?} {file}");
+        }
+    }
+
     #[test]
     fn nothing_of_the_templates_is_left_open() {
         for lang in Language::value_variants() {
