@@ -47,8 +47,18 @@ const NAMED: [&str; 6] = ["attribute", "claim", "cookie", "header", "path_param"
 impl Template {
     /// The value; `None` when something that it names is not there.
     pub(crate) fn value(&self, request: &Request) -> Option<Vec<u8>> {
-        let parts: Option<Vec<Vec<u8>>> = self.0.iter().map(|part| part.value(request)).collect();
-        Some(parts?.concat())
+        // Most are one part, and then there is nothing to put together.
+        let Some((first, rest)) = self.0.split_first() else {
+            return Some(Vec::new());
+        };
+        let mut value = first.value(request)?;
+        for part in rest {
+            match part {
+                Part::Text(text) => value.extend_from_slice(text.as_bytes()),
+                part => value.extend_from_slice(&part.value(request)?),
+            }
+        }
+        Some(value)
     }
 }
 

@@ -59,6 +59,23 @@ pub(crate) enum Keyed {
     Refused,
 }
 
+/// What a property is.
+enum Value {
+    V4([u8; 4]),
+    V6([u8; 16]),
+    Bytes(Vec<u8>),
+}
+
+impl Value {
+    fn as_bytes(&self) -> &[u8] {
+        match self {
+            Self::V4(octets) => octets,
+            Self::V6(octets) => octets,
+            Self::Bytes(bytes) => bytes,
+        }
+    }
+}
+
 impl Default for Key {
     fn default() -> Self {
         Self::One(Part::Client)
@@ -102,12 +119,13 @@ impl Key {
     }
 
     pub(crate) fn of(&self, request: &Request, ipv6_prefix: u8, missing: Missing) -> Keyed {
-        let mut key = Vec::new();
+        // Room for an address, so that the usual key is made at once.
+        let mut key = Vec::with_capacity(32);
         for part in self.parts() {
             match part.value(request, ipv6_prefix) {
-                Some(value) => push(&mut key, part.tag(), &value),
+                Some(value) => push(&mut key, part.tag(), value.as_bytes()),
                 None => match missing {
-                    Missing::Client => push(&mut key, b'c', &client(request, ipv6_prefix)),
+                    Missing::Client => push(&mut key, b'c', client(request, ipv6_prefix).as_bytes()),
                     Missing::Share => push(&mut key, b'-', b""),
                     Missing::Pass => return Keyed::Unlimited,
                     Missing::Refuse => return Keyed::Refused,
@@ -119,15 +137,15 @@ impl Key {
 }
 
 impl Part {
-    fn value(&self, request: &Request, ipv6_prefix: u8) -> Option<Vec<u8>> {
-        match self {
-            Self::Client => Some(client(request, ipv6_prefix)),
-            Self::Route => Some(request.route().into_bytes()),
-            Self::Path => Some(request.path().into_bytes()),
-            Self::Header(name) => request.header(name),
-            Self::Cookie(name) => request.cookie(name),
-            Self::Claim(name) => jwt::claim(name).map(|claim| claim.to_string().into_bytes()),
-        }
+    fn value(&self, request: &Request, ipv6_prefix: u8) -> Option<Value> {
+        Some(match self {
+            Self::Client => client(request, ipv6_prefix),
+            Self::Route => Value::Bytes(request.route().into_bytes()),
+            Self::Path => Value::Bytes(request.path().into_bytes()),
+            Self::Header(name) => Value::Bytes(request.header(name)?),
+            Self::Cookie(name) => Value::Bytes(request.cookie(name)?),
+            Self::Claim(name) => Value::Bytes(jwt::claim(name)?.to_string().into_bytes()),
+        })
     }
 
     /// Tells values of different kinds from each other.
@@ -150,12 +168,12 @@ fn push(key: &mut Vec<u8>, tag: u8, value: &[u8]) {
     key.extend_from_slice(value);
 }
 
-fn client(request: &Request, ipv6_prefix: u8) -> Vec<u8> {
+fn client(request: &Request, ipv6_prefix: u8) -> Value {
     let text = request.client().ip;
     match text.parse::<IpAddr>().map(|address| address.to_canonical()) {
-        Ok(IpAddr::V4(address)) => address.octets().to_vec(),
-        Ok(IpAddr::V6(address)) => network(address, ipv6_prefix).octets().to_vec(),
-        Err(_) => text.into_bytes(),
+        Ok(IpAddr::V4(address)) => Value::V4(address.octets()),
+        Ok(IpAddr::V6(address)) => Value::V6(network(address, ipv6_prefix).octets()),
+        Err(_) => Value::Bytes(text.into_bytes()),
     }
 }
 

@@ -201,6 +201,23 @@ fn clients_are_told_of_the_budget() {
 }
 
 #[test]
+fn every_number_and_every_name_can_be_told() {
+    for (number, text) in [(0, "0"), (9, "9"), (10, "10"), (u64::MAX, "18446744073709551615")] {
+        let verdict = Verdict {
+            allowed: true,
+            limit: number,
+            remaining: number,
+            reset_after_ms: 0,
+            retry_after_ms: 0,
+        };
+        let (limit, policy) = told::fields("a\"b\\c", &verdict);
+        let name = r#""a\"b\\c""#;
+        assert_eq!(String::from_utf8(limit).unwrap(), format!("{name};r={text};t=0"));
+        assert_eq!(String::from_utf8(policy).unwrap(), format!("{name};q={text}"));
+    }
+}
+
+#[test]
 fn two_limits_on_one_route_both_tell() {
     let mut host = Host::get("/").budget("a", 5, MINUTE).budget("b", 9, MINUTE);
     let first: RateLimit = host.configure(json!({ "budget": "a" })).unwrap();

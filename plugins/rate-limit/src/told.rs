@@ -6,31 +6,53 @@ use gatewit_plugin::limits::Verdict;
 use gatewit_plugin::prelude::*;
 
 /// The values of `RateLimit` and `RateLimit-Policy`. The policy has no window: a budget fills up steadily.
-pub(crate) fn fields(budget: &str, verdict: &Verdict) -> (String, String) {
-    // Put together by hand: every request that passes is told, and `format!` takes longer than the decision.
-    let mut limit = quoted(budget);
-    let mut policy = limit.clone();
-    limit.push_str(";r=");
-    limit.push_str(&verdict.remaining.to_string());
-    limit.push_str(";t=");
-    limit.push_str(&seconds(verdict.reset_after_ms).to_string());
-    policy.push_str(";q=");
-    policy.push_str(&verdict.limit.to_string());
+pub(crate) fn fields(budget: &str, verdict: &Verdict) -> (Vec<u8>, Vec<u8>) {
+    let (mut limit, mut policy) = (Vec::new(), Vec::new());
+    write_limit(&mut limit, budget, verdict);
+    write_policy(&mut policy, budget, verdict);
     (limit, policy)
 }
 
+// Put together by hand: every request that passes is told, and `format!` takes longer than the decision.
+fn write_limit(out: &mut Vec<u8>, budget: &str, verdict: &Verdict) {
+    write_quoted(out, budget);
+    out.extend_from_slice(b";r=");
+    write_number(out, verdict.remaining);
+    out.extend_from_slice(b";t=");
+    write_number(out, seconds(verdict.reset_after_ms));
+}
+
+fn write_policy(out: &mut Vec<u8>, budget: &str, verdict: &Verdict) {
+    write_quoted(out, budget);
+    out.extend_from_slice(b";q=");
+    write_number(out, verdict.limit);
+}
+
 /// A string of structured fields (RFC 9651 section 3.3.3).
-fn quoted(text: &str) -> String {
-    let mut quoted = String::with_capacity(text.len() + 32);
-    quoted.push('"');
-    for char in text.chars() {
-        if matches!(char, '"' | '\\') {
-            quoted.push('\\');
+fn write_quoted(out: &mut Vec<u8>, text: &str) {
+    out.push(b'"');
+    for byte in text.bytes() {
+        if matches!(byte, b'"' | b'\\') {
+            out.push(b'\\');
         }
-        quoted.push(char);
+        out.push(byte);
     }
-    quoted.push('"');
-    quoted
+    out.push(b'"');
+}
+
+fn write_number(out: &mut Vec<u8>, mut number: u64) {
+    // The largest has 20 digits.
+    let mut digits = [0; 20];
+    let mut at = digits.len();
+    loop {
+        at -= 1;
+        digits[at] = b'0' + (number % 10) as u8;
+        number /= 10;
+        if number == 0 {
+            break;
+        }
+    }
+    out.extend_from_slice(&digits[at..]);
 }
 
 /// Whole seconds, rounded up: who waits so long does not come too early.
@@ -40,12 +62,12 @@ pub(crate) fn seconds(millis: u64) -> u64 {
 
 /// Keeps a verdict for the response. A route may use the plugin several times, with one memory.
 pub(crate) fn remember(budget: &str, verdict: &Verdict) -> Result<()> {
-    let (limit, policy) = fields(budget, verdict);
     let mut lines = context::private();
-    for line in [limit, policy] {
-        lines.extend_from_slice(line.as_bytes());
-        lines.push(b'\n');
-    }
+    lines.reserve(2 * budget.len() + 64);
+    write_limit(&mut lines, budget, verdict);
+    lines.push(b'\n');
+    write_policy(&mut lines, budget, verdict);
+    lines.push(b'\n');
     Ok(context::set_private(lines)?)
 }
 

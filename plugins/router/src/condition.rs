@@ -1,5 +1,7 @@
 //! When a rule holds.
 
+use std::borrow::Cow;
+
 use gatewit_plugin::jwt;
 use gatewit_plugin::prelude::*;
 
@@ -89,22 +91,23 @@ impl Condition {
         if let Some(method) = &self.method {
             return method.match_any(&request.method());
         }
-        let values = if let Some(name) = &self.header {
-            request
-                .header_values(name)
-                .iter()
-                .map(|value| lossy(value))
-                .collect()
-        } else if let Some(name) = &self.cookie {
+        if let Some(name) = &self.header {
+            return self.matches(request.header_values(name).iter().map(|value| lossy(value)));
+        }
+        let values: Vec<String> = if let Some(name) = &self.cookie {
             request.cookie_text(name).into_iter().collect()
         } else if let Some(name) = &self.query {
             request.query_param(name).into_iter().collect()
         } else {
             self.claim.as_deref().map(claims).unwrap_or_default()
         };
+        self.matches(values.into_iter().map(Cow::Owned))
+    }
+
+    fn matches<'v>(&self, mut values: impl Iterator<Item = Cow<'v, str>>) -> bool {
         match &self.is {
-            None => !values.is_empty(),
-            Some(patterns) => values.iter().any(|value| patterns.match_any(value)),
+            None => values.next().is_some(),
+            Some(patterns) => values.any(|value| patterns.match_any(&value)),
         }
     }
 
@@ -142,8 +145,11 @@ impl Patterns {
     }
 }
 
-fn lossy(value: &[u8]) -> String {
-    String::from_utf8_lossy(value).trim().to_owned()
+fn lossy(value: &[u8]) -> Cow<'_, str> {
+    match std::str::from_utf8(value) {
+        Ok(text) => Cow::Borrowed(text.trim()),
+        Err(_) => Cow::Owned(String::from_utf8_lossy(value).trim().to_owned()),
+    }
 }
 
 /// A claim's values as text: those of a list one by one.
