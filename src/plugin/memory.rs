@@ -117,10 +117,10 @@ impl Memory {
     /// Takes over what a hook has set.
     pub(super) fn absorb(&mut self, overlay: &mut Self) {
         for (plugin, state) in overlay.private.drain(..) {
-            put(&mut self.private, &plugin, state);
+            put(&mut self.private, plugin, state);
         }
         for (key, value) in overlay.attributes.drain(..) {
-            put(&mut self.attributes, &key, value);
+            put(&mut self.attributes, key, value);
         }
         if let Some(verified) = overlay.verified.take() {
             self.verified = Some(verified);
@@ -141,8 +141,8 @@ fn find<'a, T>(list: &'a [(Box<str>, T)], key: &str) -> Option<&'a T> {
         .map(|(_, value)| value)
 }
 
-fn put<T>(list: &mut Vec<(Box<str>, T)>, key: &str, value: T) {
-    match list.iter_mut().find(|(name, _)| &**name == key) {
+fn put<T>(list: &mut Vec<(Box<str>, T)>, key: impl AsRef<str> + Into<Box<str>>, value: T) {
+    match list.iter_mut().find(|(name, _)| **name == *key.as_ref()) {
         Some((_, old)) => *old = value,
         None => list.push((key.into(), value)),
     }
