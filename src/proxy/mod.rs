@@ -19,7 +19,7 @@ use crate::plugin::Instances;
 use crate::plugin::calls::{Caller, Calls};
 use crate::router::Match;
 use crate::shutdown::{Life, Phase};
-use crate::snapshot::Live;
+use crate::snapshot::{Live, Snapshot};
 use crate::telemetry::{access_log, metrics};
 use crate::upstream::pool::Pool;
 
@@ -140,17 +140,22 @@ impl Proxy {
     }
 
     /// Understands the request, finds its route, forwards it, and makes the response fit for the client.
-    async fn carry(&self, exchange: &mut Exchange, request: Request<Incoming>) -> Result<Reply, Error> {
+    async fn carry(
+        &self,
+        exchange: &mut Exchange,
+        snapshot: &Snapshot,
+        request: Request<Incoming>,
+    ) -> Result<Reply, Error> {
         if self.0.shed.load(Ordering::Relaxed) {
             return Err(Error::Shed);
         }
-        let snapshot = Arc::clone(&exchange.snapshot);
-        let mut told = request::understand(exchange, &snapshot, request)?;
-        let found = request::find(&snapshot, exchange, &told)?;
+        let mut told = request::understand(exchange, snapshot, request)?;
+        let found = request::find(snapshot, exchange, &told)?;
         exchange.matched(found.index);
-        let mut course = Course::of(&snapshot, &found);
-        if !snapshot.plugins.chain(found.index).is_empty() {
-            let down = chain::down(&self.0, exchange, &mut told, &found, &mut course);
+        let mut course = Course::of(snapshot, &found);
+        let chain = snapshot.plugins.chain(found.index);
+        if !chain.is_empty() {
+            let down = chain::down(&self.0, exchange, chain, &mut told, &found, &mut course);
             if let Some(response) = Box::pin(down).await? {
                 return Ok(Reply::Own(response));
             }
@@ -231,7 +236,9 @@ impl Handler for Proxy {
     async fn handle(&self, peer: &Rc<Peer>, request: Request<Incoming>) -> Response<Observed> {
         let mut exchange = Exchange::begin(&self.0, peer, &request);
         let accept = request.headers().get(header::ACCEPT).cloned();
-        let carried = self.carry(&mut exchange, request).await;
+        // Workers share its count, so it is held once, and lent to all that works on the exchange.
+        let snapshot = Arc::clone(&exchange.snapshot);
+        let carried = self.carry(&mut exchange, &snapshot, request).await;
         // An interim response that has not left by now would land inside the final one.
         drop(peer.line.take_interim());
         let mut reply = match carried {
@@ -239,7 +246,8 @@ impl Handler for Proxy {
             Err(error) => Reply::Own(answered(&mut exchange, &error, accept.as_ref())),
         };
         if chain::comes_back(&exchange) {
-            reply = Box::pin(chain::up(&self.0, &mut exchange, reply, accept.as_ref())).await;
+            let up = chain::up(&self.0, &mut exchange, &snapshot, reply, accept.as_ref());
+            reply = Box::pin(up).await;
         }
         self.reply(exchange, reply)
     }

@@ -28,12 +28,11 @@ use crate::telemetry::Flag;
 pub(in crate::proxy) async fn down(
     shared: &std::rc::Rc<Shared>,
     exchange: &mut Exchange,
+    chain: &Chain,
     told: &mut Told,
     found: &Match<'_>,
     course: &mut Course,
 ) -> Result<Option<Response<Bytes>>, Error> {
-    let snapshot = Arc::clone(&exchange.snapshot);
-    let chain = snapshot.plugins.chain(found.index);
     let visit = Visit::begin(exchange, told, found, course, chain.uses.len());
     exchange.visit = Some(Box::new(visit));
     let mut way = Down {

@@ -138,7 +138,7 @@ impl Visit {
     /// The head goes on, as plugins have made it.
     fn hand_over(&mut self, received: &HeaderValue, told: &mut Told) {
         let Some(scene) = &mut self.scene else { return };
-        told.head = std::mem::replace(&mut scene.head, told.take_head());
+        std::mem::swap(&mut told.head, &mut scene.head);
         if scene.host != *received {
             told.authority = Some(scene.host.clone());
         }

@@ -19,6 +19,7 @@ use crate::proxy::exchange::Exchange;
 use crate::proxy::observed::Changed;
 use crate::proxy::upgrade::Tunnel;
 use crate::proxy::{self, Error, Reply, Shared};
+use crate::snapshot::Snapshot;
 use crate::telemetry::Flag;
 
 /// What is wrong for a replaced body, beside [`OF_BODY`]: it says which body it was, or which part of it.
@@ -43,10 +44,10 @@ pub(in crate::proxy) fn comes_back(exchange: &Exchange) -> bool {
 pub(in crate::proxy) async fn up(
     shared: &Rc<Shared>,
     exchange: &mut Exchange,
+    snapshot: &Snapshot,
     reply: Reply,
     accept: Option<&HeaderValue>,
 ) -> Reply {
-    let snapshot = Arc::clone(&exchange.snapshot);
     let (Some(route), Some(visit)) = (exchange.route, &exchange.visit) else {
         return reply;
     };
