@@ -74,7 +74,8 @@ class Gateway:
 
     def tail(self):
         text = (self._folder / "gateway.log").read_text(encoding="utf-8", errors="replace")
-        return "\n".join(["the end of its log:", *text.splitlines()[-15:]])
+        failed = [str(line) for line in lines(self._folder / "access.log") if line.get("status", 0) >= 500]
+        return "\n".join(["the end of its log:", *text.splitlines()[-15:], "requests that failed:", *failed[-5:]])
 
     def plugin(self, name):
         """What the admin API says of a plugin."""

@@ -11,8 +11,7 @@ class Upstream:
         self.name = name
         self._lock = threading.Lock()
         self._seen = []
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), handler(self))
-        self._server.daemon_threads = True
+        self._server = Server(("127.0.0.1", 0), handler(self))
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
 
     @property
@@ -31,6 +30,12 @@ class Upstream:
     def stop(self):
         self._server.shutdown()
         self._server.server_close()
+
+
+class Server(ThreadingHTTPServer):
+    daemon_threads = True
+    # Five by default, which drops the connections of clients that come at once.
+    request_queue_size = 128
 
 
 def handler(upstream):
