@@ -9,9 +9,9 @@ use super::guest::Binding;
 use super::hooks::Hooks;
 use super::instance::{Instance, Stillborn};
 use super::powers::{Lines, Powers};
+use super::progress::Progress;
 use super::quarantine::Quarantine;
 use super::stats::Stats;
-use super::turn::Turns;
 use crate::config;
 
 /// Problems that are shown of one configuration.
@@ -49,7 +49,10 @@ impl Bound {
         let slot = generation.engine.slot();
         let id = format!("{}-{}-{}", plugin.name, generation.number(), slot.serial);
         let binding = Arc::new(Binding::new(id, plugin.clone(), used.clone(), powers.clone()));
-        match Instance::configured(&generation.code, &binding, &Turns::default()).await {
+        let progress = Arc::<Progress>::default();
+        let made = Instance::configured(generation.code.clone(), binding.clone(), progress.clone());
+        let made = generation.engine.offload.carry(&progress, made).await;
+        match made.unwrap_or_else(|cause| Err(Stillborn::Cause(cause))) {
             Ok(_) => Ok(Arc::new(Self {
                 generation: generation.clone(),
                 binding,

@@ -13,6 +13,7 @@ use wasmtime::{Config, EngineWeak, InstanceAllocationStrategy, PoolingAllocation
 use super::cache::Cache;
 use super::guest::Guest;
 use super::link;
+use super::offload::Offload;
 
 /// One tick of the clock. CPU time is counted in it.
 pub(super) const TICK: Duration = Duration::from_millis(1);
@@ -43,6 +44,8 @@ pub struct Engine {
     pub(super) wasm: wasmtime::Engine,
     pub(super) linker: Linker<Guest>,
     pub(super) cache: Option<Cache>,
+    /// Where plugins go on that take long to say what they are.
+    pub(super) offload: Offload,
     slots: Mutex<Slots>,
     clock: Mutex<JoinHandle<()>>,
 }
@@ -83,6 +86,7 @@ impl Engine {
         Ok(Arc::new(Self {
             linker: link::linker(&wasm).map_err(failed)?,
             cache,
+            offload: Offload::default(),
             slots: Mutex::default(),
             clock: Mutex::new(clock(wasm.weak()).map_err(|error| EngineError(error.to_string()))?),
             wasm,

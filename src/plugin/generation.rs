@@ -20,7 +20,7 @@ use super::guest::{Binding, Guest};
 use super::hooks::{Hooks, Indices};
 use super::instance::{Budget, Instance};
 use super::powers::Powers;
-use super::turn::Turns;
+use super::progress::Progress;
 use crate::config;
 
 /// Bytes of a component.
@@ -67,7 +67,7 @@ pub enum LoadError {
 /// See the module.
 pub struct Generation {
     pub(super) engine: Arc<Engine>,
-    pub(super) code: Code,
+    pub(super) code: Arc<Code>,
     number: u64,
     digest: Digest,
     size: usize,
@@ -137,9 +137,9 @@ impl Generation {
         let compile = began.elapsed();
         let Checked { pre, hooks, stubs } =
             contract::check(engine, &component, plugin).map_err(LoadError::Contract)?;
-        let code = Code::new(pre, hooks)?;
+        let code = Arc::new(Code::new(pre, hooks)?);
         let began = Instant::now();
-        let info = describe(&code, plugin).await?;
+        let info = describe(engine, &code, plugin).await?;
         let kind = component.component_type();
         let imports = kind.imports(&engine.wasm).map(|(name, _)| name.to_owned());
         let exports = kind.exports(&engine.wasm).map(|(name, _)| name.to_owned());
@@ -222,7 +222,7 @@ impl Generation {
     pub async fn instantiate(&self, plugin: &config::Plugin) -> Result<(Duration, usize), Cause> {
         let binding = Arc::new(Binding::unused(plugin, MEMORY));
         let began = Instant::now();
-        let mut instance = Instance::new(&self.code, &binding, &Turns::default(), DESCRIBE).await?;
+        let mut instance = Instance::new(&self.code, binding, Arc::default(), DESCRIBE).await?;
         Ok((began.elapsed(), instance.guest().extent.memory))
     }
 
@@ -305,16 +305,20 @@ fn invalid(error: &wasmtime::Error) -> LoadError {
     LoadError::Invalid(error.root_cause().to_string())
 }
 
-async fn describe(code: &Code, plugin: &config::Plugin) -> Result<Info, LoadError> {
+async fn describe(engine: &Engine, code: &Arc<Code>, plugin: &config::Plugin) -> Result<Info, LoadError> {
     let binding = Arc::new(Binding::unused(plugin, MEMORY));
-    let mut instance = Instance::new(code, &binding, &Turns::default(), DESCRIBE)
-        .await
-        .map_err(LoadError::Describe)?;
+    let (code, progress) = (code.clone(), Arc::<Progress>::default());
+    let its = progress.clone();
+    let described = async move {
+        let mut instance = Instance::new(&code, binding, its, DESCRIBE).await?;
+        instance.describe(DESCRIBE).await
+    };
+    let described = engine.offload.carry(&progress, described).await;
     let PluginInfo {
         name,
         version,
         config_schema,
-    } = instance.describe(DESCRIBE).await.map_err(LoadError::Describe)?;
+    } = described.flatten().map_err(LoadError::Describe)?;
     let schema = config_schema
         .map(|schema| serde_json::from_str(&schema))
         .transpose();

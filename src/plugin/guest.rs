@@ -12,9 +12,9 @@ use super::bindings::gatewit::plugin::types;
 use super::calls::Caller;
 use super::console::Console;
 use super::powers::{Lines, Powers};
+use super::progress::Progress;
 use super::scene::Scene;
 use super::stats::Stats;
-use super::turn::{Meter, Turns};
 use crate::config;
 
 /// Resources of WASI that an instance may hold at once: streams, pollables, errors.
@@ -60,14 +60,14 @@ pub(super) struct Guest {
     pub(super) calls: u32,
     /// Who makes them; `None` outside of hooks.
     pub(super) caller: Option<Caller>,
+    /// When what runs began.
+    pub(super) began: Instant,
     /// When the time of what runs is over.
     pub(super) until: Instant,
     /// What it wrote to stdout and stderr.
     pub(super) console: Console,
-    /// CPU time of the hook that runs.
-    pub(super) meter: Arc<Meter>,
-    /// Where it waits when that takes long.
-    pub(super) turns: Turns,
+    /// What is known outside of the hook that runs.
+    pub(super) progress: Arc<Progress>,
     /// Where its memory and tables end, and how large they are.
     pub(super) extent: Extent,
     wasi: WasiCtx,
@@ -88,7 +88,7 @@ pub(super) struct Extent {
 
 impl Guest {
     /// The data of a new instance.
-    pub(super) fn new(binding: &Arc<Binding>, turns: &Turns) -> Self {
+    pub(super) fn new(binding: Arc<Binding>, progress: Arc<Progress>) -> Self {
         let console = Console::default();
         let mut wasi = WasiCtx::builder();
         wasi.stdout(console.clone())
@@ -105,21 +105,22 @@ impl Guest {
         }
         let mut table = ResourceTable::new();
         table.set_max_capacity(RESOURCES);
+        let now = Instant::now();
         Self {
             scene: None,
             calls: 0,
             caller: None,
-            until: Instant::now(),
+            began: now,
+            until: now,
             console,
-            meter: Arc::default(),
-            turns: turns.clone(),
+            progress,
             extent: Extent {
                 cpu: Duration::ZERO,
                 memory: 0,
                 refused: false,
                 limit: usize::try_from(binding.used.bounds.memory).unwrap_or(usize::MAX),
             },
-            binding: binding.clone(),
+            binding,
             wasi: wasi.build(),
             table,
         }
@@ -144,12 +145,6 @@ impl Guest {
         if lost > 0 && self.binding.lines.admit().is_some() {
             tracing::info!(target: "gatewit::plugin", plugin, route, request_id, lost, "output was cut");
         }
-    }
-
-    /// A tick has come while it ran. False when it has no CPU time left.
-    pub(super) fn tick(&mut self) -> bool {
-        self.extent.cpu = self.extent.cpu.saturating_sub(self.meter.tick());
-        !self.extent.cpu.is_zero()
     }
 }
 

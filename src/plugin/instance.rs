@@ -10,14 +10,16 @@ use tokio::time::{Sleep, sleep_until};
 use wasmtime::component::Instance as Component;
 use wasmtime::{Store, UpdateDeadline};
 
+use super::ask::{Ask, Configure, Describe};
 use super::bindings::exports::gatewit::plugin::lifecycle;
 use super::engine::TICK;
 use super::failure::Cause;
 use super::generation::Code;
 use super::guest::{Binding, Guest};
 use super::hooks::Functions;
+use super::progress::Progress;
+use super::scene::Scene;
 use super::trap::explain;
-use super::turn::{Meter, Turns};
 use crate::config::Bounds;
 
 /// Bytes that one call may hand to the host, beside the bodies it may have.
@@ -47,16 +49,26 @@ pub(super) enum Stillborn {
     Refused(Vec<lifecycle::ConfigProblem>),
 }
 
-/// See the module.
+/// See the module. Dropped at work, it leaves its scene to its [`Progress`].
 pub(super) struct Instance {
     store: Store<Guest>,
     functions: Functions,
-    meter: Arc<Meter>,
+    progress: Arc<Progress>,
     /// Hooks called so far.
     pub(super) calls: u64,
     /// Memory after the first call: what it needs anyway.
     settled: usize,
     counted: usize,
+}
+
+/// A call that has ended.
+pub(super) struct Ended<T> {
+    /// What the plugin said.
+    pub(super) said: Result<T, Cause>,
+    /// What it worked on.
+    pub(super) scene: Option<Box<Scene>>,
+    /// Where the call ended well.
+    pub(super) instance: Option<Box<Instance>>,
 }
 
 /// Its CPU time is over.
@@ -86,27 +98,20 @@ impl Instance {
     /// A new one, not configured.
     pub(super) async fn new(
         code: &Code,
-        binding: &Arc<Binding>,
-        turns: &Turns,
+        binding: Arc<Binding>,
+        progress: Arc<Progress>,
         budget: Budget,
     ) -> Result<Self, Cause> {
-        let guest = Guest::new(binding, turns);
-        let meter = guest.meter.clone();
-        let mut store = Store::new(code.pre.engine(), guest);
-        let bounds = &binding.used.bounds;
+        let mut store = Store::new(code.pre.engine(), Guest::new(binding, progress.clone()));
+        let bounds = &store.data().binding.used.bounds;
         let body = usize::try_from(bounds.response_body.max(bounds.request_body)).unwrap_or(usize::MAX);
         store.set_hostcall_fuel(HANDED.saturating_add(body));
         store.limiter(|guest| &mut guest.extent);
-        store.epoch_deadline_callback(|mut store| {
-            let guest = store.data_mut();
-            match guest.tick() {
-                true => Ok(UpdateDeadline::YieldCustom(1, guest.turns.pause(&guest.meter))),
-                false => Err(Spent.into()),
-            }
-        });
-        arm(&mut store, budget);
-        let until = Instant::now() + budget.time;
-        let made = within(&meter, until, pin!(code.pre.instantiate_async(&mut store))).await;
+        store.epoch_deadline_callback(|mut store| give_way(store.data_mut()));
+        let began = Instant::now();
+        arm(&mut store, budget, began);
+        let until = began + budget.time;
+        let made = within(&progress, until, pin!(code.pre.instantiate_async(&mut store))).await;
         let instance: Component = match made {
             Some(Ok(instance)) => instance,
             Some(Err(error)) => return Err(explain(&error, store.data())),
@@ -119,11 +124,11 @@ impl Instance {
                 error.root_cause()
             ))
         })?;
-        binding.stats.born();
+        store.data().binding.stats.born();
         let mut instance = Self {
             store,
             functions,
-            meter,
+            progress,
             calls: 0,
             settled: 0,
             counted: 0,
@@ -134,23 +139,18 @@ impl Instance {
 
     /// A new one for a use, configured.
     pub(super) async fn configured(
-        code: &Code,
-        binding: &Arc<Binding>,
-        turns: &Turns,
+        code: Arc<Code>,
+        binding: Arc<Binding>,
+        progress: Arc<Progress>,
     ) -> Result<Box<Self>, Stillborn> {
         let budget = Budget::birth(&binding.used.bounds);
-        let born = Self::new(code, binding, turns, budget).await;
-        let mut instance = born.map_err(Stillborn::Cause)?;
         let given = lifecycle::Binding {
             id: binding.id.clone(),
             config: binding.config.clone(),
         };
-        let said = instance
-            .run(budget, Instant::now(), async |store, functions| {
-                functions.lifecycle.call_configure(store, &given).await
-            })
-            .await;
-        match said {
+        let born = Self::new(&code, binding, progress, budget).await;
+        let mut instance = born.map_err(Stillborn::Cause)?;
+        match instance.call(Configure(given), budget, Instant::now()).await {
             Ok(Ok(())) => Ok(Box::new(instance)),
             Ok(Err(problems)) => Err(Stillborn::Refused(problems)),
             Err(cause) => Err(Stillborn::Cause(cause)),
@@ -159,34 +159,46 @@ impl Instance {
 
     /// What the plugin says of itself.
     pub(super) async fn describe(&mut self, budget: Budget) -> Result<lifecycle::PluginInfo, Cause> {
-        self.run(budget, Instant::now(), async |store, functions| {
-            functions.lifecycle.call_describe(store).await
-        })
-        .await
+        self.call(Describe, budget, Instant::now()).await
     }
 
-    /// One call, with bounds counted from `began`.
-    pub(super) async fn run<T>(
-        &mut self,
+    /// One call on a scene, with bounds counted from `began`.
+    pub(super) async fn ask<A: Ask>(
+        mut self: Box<Self>,
+        ask: A,
         budget: Budget,
         began: Instant,
-        call: impl AsyncFnOnce(&mut Store<Guest>, &Functions) -> wasmtime::Result<T>,
-    ) -> Result<T, Cause> {
+    ) -> Ended<A::Said> {
+        let said = self.call(ask, budget, began).await;
+        let guest = self.guest();
+        guest.print();
+        Ended {
+            scene: guest.scene.take(),
+            instance: said.is_ok().then_some(self),
+            said,
+        }
+    }
+
+    async fn call<A: Ask>(&mut self, ask: A, budget: Budget, began: Instant) -> Result<A::Said, Cause> {
         let Self {
             store,
             functions,
-            meter,
+            progress,
             ..
         } = self;
-        arm(store, budget);
+        arm(store, budget, began);
         let until = began + budget.time;
-        store.data_mut().until = until;
-        let said = within(meter, until, pin!(call(store, functions))).await;
+        let said = within(progress, until, pin!(ask.ask(store, functions))).await;
         match said {
             Some(Ok(said)) => Ok(said),
             Some(Err(error)) => Err(explain(&error, store.data())),
             None => Err(Cause::Time),
         }
+    }
+
+    /// What is known outside while it is at work.
+    pub(super) fn progress(&self) -> &Arc<Progress> {
+        &self.progress
     }
 
     /// What its host functions see.
@@ -218,28 +230,58 @@ impl Instance {
 
 impl Drop for Instance {
     fn drop(&mut self) {
-        self.store.data().binding.stats.died(self.counted);
+        let guest = self.store.data_mut();
+        guest.binding.stats.died(self.counted);
+        if let Some(scene) = guest.scene.take() {
+            guest.print();
+            self.progress.leave(scene);
+        }
     }
 }
 
-fn arm(store: &mut Store<Guest>, budget: Budget) {
+fn arm(store: &mut Store<Guest>, budget: Budget, began: Instant) {
     store.set_epoch_deadline(1);
     let guest = store.data_mut();
     guest.calls = 0;
+    guest.began = began;
+    guest.until = began + budget.time;
     // The first tick comes early.
     guest.extent.cpu = budget.cpu + TICK;
-    guest.meter.begin();
+    guest.progress.begin();
 }
 
-/// `None` when it took too long. There is no timer as long as the guest neither waits nor runs for more than a tick.
-async fn within<T>(meter: &Meter, until: Instant, mut call: Pin<&mut impl Future<Output = T>>) -> Option<T> {
+/// A tick has come while the guest ran.
+fn give_way(guest: &mut Guest) -> wasmtime::Result<UpdateDeadline> {
+    let Some(taken) = guest.progress.tick(guest.began) else {
+        return Ok(UpdateDeadline::Continue(1));
+    };
+    guest.extent.cpu = guest.extent.cpu.saturating_sub(taken);
+    if guest.extent.cpu.is_zero() {
+        return Err(Spent.into());
+    }
+    guest.progress.give_way();
+    // Goes on after timers and sockets were looked at.
+    Ok(UpdateDeadline::YieldCustom(1, Box::pin(tokio::task::yield_now())))
+}
+
+/// `None` when it took too long. There is no timer as long as the guest does not wait.
+async fn within<T>(
+    progress: &Progress,
+    until: Instant,
+    mut call: Pin<&mut impl Future<Output = T>>,
+) -> Option<T> {
     let mut timer: Option<Pin<Box<Sleep>>> = None;
     std::future::poll_fn(|context: &mut Context<'_>| {
+        if progress.goes_on() && Instant::now() >= until {
+            return Poll::Ready(None);
+        }
         if let Poll::Ready(said) = call.as_mut().poll(context) {
-            meter.leave();
             return Poll::Ready(Some(said));
         }
-        meter.wait();
+        progress.pauses();
+        if progress.gave_way() {
+            return Poll::Pending;
+        }
         let timer = timer.get_or_insert_with(|| Box::pin(sleep_until(until.into())));
         timer.as_mut().poll(context).map(|()| None)
     })

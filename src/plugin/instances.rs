@@ -7,39 +7,40 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use wasmtime::Store;
-
+use super::ask::{Ask, OnClose, OnComplete, OnRequest, OnRequestBody, OnResponse, OnResponseBody, OnTick};
 use super::bindings::gatewit::plugin::types::PluginError;
 use super::bound::Bound;
 use super::calls::Caller;
 use super::failure::Cause;
-use super::guest::Guest;
-use super::hooks::{Functions, Hook};
-use super::instance::{Budget, Instance, Stillborn};
+use super::hooks::Hook;
+use super::instance::{Budget, Ended, Instance, Stillborn};
+use super::offload::Offload;
 use super::outcome::{BodyOutcome, RequestOutcome, ResponseOutcome, Summary};
 use super::overlay::Phase;
 use super::pool::{Busy, Closing, Pools};
+use super::progress::Progress;
 use super::scene::Scene;
-use super::turn::Turns;
+use crate::config::Route;
 
-/// What a call of a hook ends in, as the plugin says it.
-type Said<T> = wasmtime::Result<Result<T, PluginError>>;
+/// What a hook says.
+type Said<T> = Result<T, PluginError>;
 
 /// See the module. A handle: all clones are the same.
 #[derive(Clone, Default)]
 pub struct Instances {
     pub(super) pools: Rc<Pools>,
-    turns: Turns,
+    offload: Offload,
     took: Rc<Cell<Duration>>,
     caller: Option<Caller>,
 }
 
-/// An instance at work, with the scene it works on. Dropped before the call is over it gives back the scene, and takes
-/// the instance with it.
+/// The scene of a call that has not ended. Dropped before that, it takes the scene back from the instance at work, which
+/// is gone then. When that is on the thread beside, the scene is, too.
 struct Lent<'l> {
     bound: &'l Arc<Bound>,
     scene: &'l mut Option<Box<Scene>>,
-    instance: Option<Box<Instance>>,
+    route: Option<Arc<Route>>,
+    progress: Arc<Progress>,
     over: bool,
 }
 
@@ -79,17 +80,13 @@ impl Instances {
         bound: &Arc<Bound>,
         scene: &mut Option<Box<Scene>>,
     ) -> Result<RequestOutcome, Cause> {
-        let call = async |store: &mut Store<Guest>, functions: &Functions| match &functions.request {
-            Some(hook) => hook.call_on_request(store).await,
-            None => Ok(Err(missing())),
-        };
         let most = bound.used().bounds.response_body;
         self.call(
             bound,
             Hook::Request,
             Phase::Request,
             scene,
-            call,
+            OnRequest,
             |said, scene| RequestOutcome::check(said, most)?.leading_somewhere(bound, scene),
         )
         .await
@@ -105,17 +102,13 @@ impl Instances {
         bound: &Arc<Bound>,
         scene: &mut Option<Box<Scene>>,
     ) -> Result<BodyOutcome, Cause> {
-        let call = async |store: &mut Store<Guest>, functions: &Functions| match &functions.request_body {
-            Some(hook) => hook.call_on_request_body(store).await,
-            None => Ok(Err(missing())),
-        };
         let bounds = &bound.used().bounds;
         self.call(
             bound,
             Hook::RequestBody,
             Phase::RequestBody,
             scene,
-            call,
+            OnRequestBody,
             |said, _| BodyOutcome::check_request(said, bounds),
         )
         .await
@@ -131,14 +124,15 @@ impl Instances {
         bound: &Arc<Bound>,
         scene: &mut Option<Box<Scene>>,
     ) -> Result<ResponseOutcome, Cause> {
-        let call = async |store: &mut Store<Guest>, functions: &Functions| match &functions.response {
-            Some(hook) => hook.call_on_response(store).await,
-            None => Ok(Err(missing())),
-        };
         let most = bound.used().bounds.response_body;
-        self.call(bound, Hook::Response, Phase::Response, scene, call, |said, _| {
-            ResponseOutcome::check(said, most)
-        })
+        self.call(
+            bound,
+            Hook::Response,
+            Phase::Response,
+            scene,
+            OnResponse,
+            |said, _| ResponseOutcome::check(said, most),
+        )
         .await
     }
 
@@ -152,17 +146,13 @@ impl Instances {
         bound: &Arc<Bound>,
         scene: &mut Option<Box<Scene>>,
     ) -> Result<BodyOutcome, Cause> {
-        let call = async |store: &mut Store<Guest>, functions: &Functions| match &functions.response_body {
-            Some(hook) => hook.call_on_response_body(store).await,
-            None => Ok(Err(missing())),
-        };
         let most = bound.used().bounds.response_body;
         self.call(
             bound,
             Hook::ResponseBody,
             Phase::ResponseBody,
             scene,
-            call,
+            OnResponseBody,
             |said, _| BodyOutcome::check_response(said, most),
         )
         .await
@@ -174,14 +164,8 @@ impl Instances {
     ///
     /// How it failed.
     pub async fn log(&self, bound: &Arc<Bound>, batch: Vec<Summary>) -> Result<(), Cause> {
-        let batch: Vec<_> = batch.into_iter().map(Into::into).collect();
-        let call = async |store: &mut Store<Guest>, functions: &Functions| {
-            if let Some(hook) = &functions.log {
-                hook.call_on_complete(store, &batch).await?;
-            }
-            Ok(Ok(()))
-        };
-        self.call(bound, Hook::Log, Phase::Between, &mut None, call, accept)
+        let batch = OnComplete(batch.into_iter().map(Into::into).collect());
+        self.call(bound, Hook::Log, Phase::Between, &mut None, batch, accept)
             .await
     }
 
@@ -191,13 +175,7 @@ impl Instances {
     ///
     /// How it failed.
     pub async fn tick(&self, bound: &Arc<Bound>) -> Result<(), Cause> {
-        let call = async |store: &mut Store<Guest>, functions: &Functions| {
-            if let Some(hook) = &functions.tick {
-                hook.call_on_tick(store).await?;
-            }
-            Ok(Ok(()))
-        };
-        self.call(bound, Hook::Tick, Phase::Between, &mut None, call, accept)
+        self.call(bound, Hook::Tick, Phase::Between, &mut None, OnTick, accept)
             .await
     }
 
@@ -216,18 +194,18 @@ impl Instances {
         }
     }
 
-    async fn call<T, R>(
+    async fn call<T: Send + 'static, R>(
         &self,
         bound: &Arc<Bound>,
         hook: Hook,
         phase: Phase,
         scene: &mut Option<Box<Scene>>,
-        call: impl AsyncFnOnce(&mut Store<Guest>, &Functions) -> Said<T>,
+        ask: impl Ask<Said = Said<T>>,
         check: impl FnOnce(T, Option<&Scene>) -> Result<R, Cause>,
     ) -> Result<R, Cause> {
         let (instance, _busy, began) = self.lend(bound, scene).await?;
         let (result, instance) = self
-            .run(bound, instance, (hook, phase, began), scene, call, check)
+            .run(bound, instance, (hook, phase, began), scene, ask, check)
             .await;
         if let Some(instance) = instance {
             self.pools.put(bound, instance);
@@ -263,52 +241,53 @@ impl Instances {
         busy: Busy,
         mut began: Began,
     ) -> Result<(Box<Instance>, Busy, Began), Cause> {
-        let mut lent = Lent {
-            bound,
-            scene,
-            instance: None,
-            over: false,
-        };
-        let made = Instance::configured(&bound.generation.code, &bound.binding, &self.turns).await;
+        let mut lent = Lent::new(bound, scene, Arc::default());
+        let (code, binding) = (bound.generation.code.clone(), bound.binding.clone());
+        let made = Instance::configured(code, binding, lent.progress.clone());
+        let made = self.offload.carry(&lent.progress, made).await;
         lent.over = true;
         began.hook = Instant::now();
         let cause = match made {
-            Ok(mut instance) => {
+            Ok(Ok(mut instance)) => {
                 instance.guest().caller.clone_from(&self.caller);
                 return Ok((instance, busy, began));
             }
-            Err(Stillborn::Cause(cause)) => cause,
-            Err(Stillborn::Refused(problems)) => {
+            Ok(Err(Stillborn::Cause(cause))) | Err(cause) => cause,
+            Ok(Err(Stillborn::Refused(problems))) => {
                 let why = problems.first().map_or("", |problem| problem.message.as_str());
                 Cause::Internal(format!("a configuration that it had accepted was refused: {why}"))
             }
         };
         self.took.set(began.call.elapsed());
-        bound.quarantine.report(route(lent.scene), Some(&cause));
+        bound.quarantine.report(lent.route(), Some(&cause));
         Err(cause)
     }
 
     /// One call. The instance comes back when it can be used again.
-    pub(super) async fn run<T, R>(
+    pub(super) async fn run<T: Send + 'static, R>(
         &self,
         bound: &Arc<Bound>,
-        instance: Box<Instance>,
+        mut instance: Box<Instance>,
         (hook, phase, began): (Hook, Phase, Began),
         scene: &mut Option<Box<Scene>>,
-        call: impl AsyncFnOnce(&mut Store<Guest>, &Functions) -> Said<T>,
+        ask: impl Ask<Said = Said<T>>,
         check: impl FnOnce(T, Option<&Scene>) -> Result<R, Cause>,
     ) -> (Result<R, Cause>, Option<Box<Instance>>) {
-        let mut lent = Lent {
-            bound,
+        let mut lent = Lent::new(bound, scene, instance.progress().clone());
+        lent.give(&mut instance, phase);
+        let call = instance.ask(ask, Budget::of(&bound.used().bounds), began.hook);
+        let ended = self.offload.carry(&lent.progress, call).await;
+        let Ended {
+            said,
             scene,
-            instance: Some(instance),
-            over: false,
-        };
-        let said = lent.run(phase, began.hook, call).await;
-        let (instance, said) = match said {
-            Ok(said) => (lent.instance.take(), said.map_err(Cause::from)),
-            Err(cause) => (None, Err(cause)),
-        };
+            instance,
+        } = ended.unwrap_or_else(|cause| Ended {
+            said: Err(cause),
+            scene: lent.progress.left(),
+            instance: None,
+        });
+        *lent.scene = scene;
+        let said = said.and_then(|said| said.map_err(Cause::from));
         let result = said.and_then(|said| check(said, lent.scene.as_deref()));
         lent.end(&result);
         let took = began.call.elapsed();
@@ -324,14 +303,10 @@ impl Instances {
             body,
             busy,
         } = closing;
-        let call = async |store: &mut Store<Guest>, functions: &Functions| {
-            if let Some(hook) = &functions.chunk {
-                hook.call_on_close(store, body).await?;
-            }
-            Ok(Ok(()))
-        };
         let began = (Hook::Chunk, Phase::Chunk, Began::now());
-        let (_, instance) = self.run(&bound, instance, began, &mut None, call, accept).await;
+        let (_, instance) = self
+            .run(&bound, instance, began, &mut None, OnClose(body), accept)
+            .await;
         if let Some(instance) = instance {
             self.pools.put(&bound, instance);
         }
@@ -339,36 +314,27 @@ impl Instances {
     }
 }
 
-impl Lent<'_> {
-    async fn run<T>(
-        &mut self,
-        phase: Phase,
-        began: Instant,
-        call: impl AsyncFnOnce(&mut Store<Guest>, &Functions) -> Said<T>,
-    ) -> Result<Result<T, PluginError>, Cause> {
-        let Some(instance) = &mut self.instance else {
-            return Err(Cause::Busy);
-        };
+impl<'l> Lent<'l> {
+    fn new(bound: &'l Arc<Bound>, scene: &'l mut Option<Box<Scene>>, progress: Arc<Progress>) -> Self {
+        Self {
+            bound,
+            route: scene.as_ref().map(|scene| Arc::clone(&scene.route)),
+            scene,
+            progress,
+            over: false,
+        }
+    }
+
+    fn give(&mut self, instance: &mut Instance, phase: Phase) {
         let guest = instance.guest();
         guest.scene = self.scene.take();
         if let Some(scene) = &mut guest.scene {
             scene.begin(phase);
         }
-        let said = instance
-            .run(Budget::of(&self.bound.used().bounds), began, call)
-            .await;
-        self.recover();
-        said
     }
 
-    fn recover(&mut self) {
-        if let Some(instance) = &mut self.instance {
-            let guest = instance.guest();
-            guest.print();
-            if let Some(scene) = guest.scene.take() {
-                *self.scene = Some(scene);
-            }
-        }
+    fn route(&self) -> &str {
+        self.route.as_ref().map_or("", |route| route.name.as_str())
     }
 
     fn end<R>(&mut self, result: &Result<R, Cause>) {
@@ -379,21 +345,20 @@ impl Lent<'_> {
                 Err(_) => scene.discard(),
             }
         }
-        self.bound
-            .quarantine
-            .report(route(self.scene), result.as_ref().err());
+        self.bound.quarantine.report(self.route(), result.as_ref().err());
     }
 }
 
 impl Drop for Lent<'_> {
     fn drop(&mut self) {
-        if !self.over {
-            self.recover();
-            if let Some(scene) = self.scene {
-                scene.discard();
-            }
-            self.bound.quarantine.forget(route(self.scene));
+        if self.over {
+            return;
         }
+        if let Some(mut scene) = self.progress.left() {
+            scene.discard();
+            *self.scene = Some(scene);
+        }
+        self.bound.quarantine.forget(self.route());
     }
 }
 
@@ -404,8 +369,4 @@ pub(super) fn accept<T>(said: T, _: Option<&Scene>) -> Result<T, Cause> {
 
 fn route(scene: &Option<Box<Scene>>) -> &str {
     scene.as_ref().map_or("", |scene| scene.route.name.as_str())
-}
-
-fn missing() -> PluginError {
-    PluginError::Internal("it has no such hook".to_owned())
 }

@@ -4,6 +4,7 @@
 //! what calls the hooks; a [`Scene`] is what a hook sees and edits. What a failure means for the client is decided above;
 //! here it gets a [`Cause`]. Only this folder names wasmtime.
 
+mod ask;
 mod bindings;
 mod bound;
 pub mod bundled;
@@ -27,11 +28,13 @@ mod keys;
 mod link;
 mod loader;
 mod memory;
+mod offload;
 mod outcome;
 mod overlay;
 mod password;
 mod pool;
 mod powers;
+mod progress;
 mod quarantine;
 pub mod scene;
 pub mod schema;
@@ -41,7 +44,6 @@ mod stats;
 pub mod store;
 mod stream;
 mod trap;
-mod turn;
 
 pub use bound::{Bound, ConfigProblem};
 pub use date::Date;

@@ -2,13 +2,10 @@
 
 use std::sync::Arc;
 
-use bytes::Bytes;
-use wasmtime::Store;
-
+use super::ask::{OnChunk, OnOpen};
 use super::bound::Bound;
 use super::failure::Cause;
-use super::guest::Guest;
-use super::hooks::{Functions, Hook};
+use super::hooks::Hook;
 use super::instance::Instance;
 use super::instances::{Began, Instances, accept};
 use super::outcome::{ChunkOutcome, Direction};
@@ -16,6 +13,7 @@ use super::overlay::Phase;
 use super::pool::{Busy, Closing};
 use super::scene::Scene;
 use crate::config::Route;
+use bytes::Bytes;
 
 /// A body that a plugin looks at. When it is dropped the plugin is told that the body is over.
 pub struct Stream {
@@ -42,12 +40,10 @@ impl Instances {
     ) -> Result<Option<Stream>, Cause> {
         let (instance, busy, began) = self.lend(bound, scene).await?;
         let body = self.pools.body();
-        let call = async |store: &mut Store<Guest>, functions: &Functions| match &functions.chunk {
-            Some(hook) => hook.call_on_open(store, body, direction.into()).await,
-            None => Ok(Ok(false)),
-        };
         let began = (Hook::Chunk, Phase::Chunk, began);
-        let (result, instance) = self.run(bound, instance, began, scene, call, accept).await;
+        let (result, instance) = self
+            .run(bound, instance, began, scene, OnOpen(body, direction), accept)
+            .await;
         match (result, instance) {
             (Ok(true), Some(instance)) => Ok(Some(Stream {
                 instances: self.clone(),
@@ -88,19 +84,13 @@ impl Stream {
                 "it failed on an earlier piece of this body".to_owned(),
             ));
         };
-        let body = self.body;
-        let call = async |store: &mut Store<Guest>, functions: &Functions| match &functions.chunk {
-            Some(hook) => hook.call_on_chunk(store, body, &chunk, last).await,
-            None => Ok(Ok(
-                super::bindings::exports::gatewit::plugin::chunk_hook::Outcome::Forward,
-            )),
-        };
+        let ask = OnChunk(self.body, chunk, last);
         let most = self.bound.used().bounds.response_body;
         let began = (Hook::Chunk, Phase::Chunk, Began::now());
         let check = |said, _: Option<&Scene>| ChunkOutcome::check(said, most);
         let (result, instance) = self
             .instances
-            .run(&self.bound, instance, began, scene, call, check)
+            .run(&self.bound, instance, began, scene, ask, check)
             .await;
         if let Some(route) = self.route.as_ref().filter(|_| scene.is_none()) {
             self.bound.quarantine.report(&route.name, result.as_ref().err());

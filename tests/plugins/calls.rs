@@ -166,6 +166,28 @@ async fn a_call_that_nobody_waits_for_any_more_gives_the_exchange_back() {
 }
 
 #[tokio::test]
+async fn a_call_that_computes_ends_when_nobody_waits_for_it_any_more() {
+    let given = Given::using("limits = { cpu = \"10s\", time = \"60s\" }").await;
+    let mut exchange = Some(scene(&[("x-fixture", "loop")]));
+    {
+        let call = given.instances.request(&given.bound, &mut exchange);
+        let gone = tokio::time::timeout(Duration::from_millis(50), call).await;
+        assert!(gone.is_err());
+    }
+    assert!(exchange.is_none(), "it was on another thread");
+    let patience = Instant::now() + Duration::from_secs(8);
+    while given.bound.stats().instances() > 0 {
+        assert!(Instant::now() < patience, "it goes on");
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    assert_eq!(
+        given.learns("count").await,
+        "0",
+        "the next one has an instance of its own"
+    );
+}
+
+#[tokio::test]
 async fn fresh_instances_know_nothing_of_each_other() {
     let reused = Given::using("").await;
     let fresh = Given::using("isolation = \"fresh\"").await;
