@@ -39,7 +39,8 @@ pub struct Instances {
 struct Lent<'l> {
     bound: &'l Arc<Bound>,
     scene: &'l mut Option<Box<Scene>>,
-    route: Option<Arc<Route>>,
+    /// Where the call may be a probe, in case that the scene does not come back.
+    probed: Option<Arc<Route>>,
     progress: Arc<Progress>,
     over: bool,
 }
@@ -259,7 +260,7 @@ impl Instances {
             }
         };
         self.took.set(began.call.elapsed());
-        bound.quarantine.report(lent.route(), Some(&cause));
+        bound.quarantine.report(route(lent.scene), Some(&cause));
         Err(cause)
     }
 
@@ -318,7 +319,10 @@ impl<'l> Lent<'l> {
     fn new(bound: &'l Arc<Bound>, scene: &'l mut Option<Box<Scene>>, progress: Arc<Progress>) -> Self {
         Self {
             bound,
-            route: scene.as_ref().map(|scene| Arc::clone(&scene.route)),
+            probed: scene
+                .as_ref()
+                .filter(|_| bound.quarantine.is_troubled())
+                .map(|scene| Arc::clone(&scene.route)),
             scene,
             progress,
             over: false,
@@ -333,10 +337,6 @@ impl<'l> Lent<'l> {
         }
     }
 
-    fn route(&self) -> &str {
-        self.route.as_ref().map_or("", |route| route.name.as_str())
-    }
-
     fn end<R>(&mut self, result: &Result<R, Cause>) {
         self.over = true;
         if let Some(scene) = self.scene {
@@ -345,7 +345,9 @@ impl<'l> Lent<'l> {
                 Err(_) => scene.discard(),
             }
         }
-        self.bound.quarantine.report(self.route(), result.as_ref().err());
+        self.bound
+            .quarantine
+            .report(route(self.scene), result.as_ref().err());
     }
 }
 
@@ -358,7 +360,9 @@ impl Drop for Lent<'_> {
             scene.discard();
             *self.scene = Some(scene);
         }
-        self.bound.quarantine.forget(self.route());
+        if let Some(route) = &self.probed {
+            self.bound.quarantine.forget(&route.name);
+        }
     }
 }
 

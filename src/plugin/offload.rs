@@ -57,12 +57,17 @@ impl Offload {
 
     async fn take_over<T: Send + 'static>(
         &self,
-        call: Pin<Box<impl Future<Output = T> + Send + 'static>>,
+        mut call: Pin<Box<impl Future<Output = T> + Send + 'static>>,
     ) -> Result<T, Cause> {
         let Some(thread) = self.0.get_or_init(Thread::start) else {
             // It goes on here, turn by turn.
             return Ok(call.await);
         };
+        let call = poll_fn(move |context| {
+            // Whoever serves goes first where there is one core for both.
+            thread::yield_now();
+            call.as_mut().poll(context)
+        });
         let mut moved = Moved(thread.runtime.spawn(call.with_current_subscriber()));
         let ended = (&mut moved.0).await;
         ended.map_err(|_| Cause::Internal("a function of the gateway panicked".to_owned()))

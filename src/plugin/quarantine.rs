@@ -48,13 +48,18 @@ enum State {
 }
 
 impl Quarantine {
+    /// Whether calls are counted.
+    pub(super) fn is_troubled(&self) -> bool {
+        self.troubled.load(Relaxed)
+    }
+
     /// Whether it may be asked on this route.
     ///
     /// # Errors
     ///
     /// The name of the failure that closed it.
     pub(super) fn admit(&self, route: &str) -> Result<(), &'static str> {
-        if !self.troubled.load(Relaxed) {
+        if !self.is_troubled() {
             return Ok(());
         }
         self.admit_at(route, Instant::now())
@@ -63,7 +68,7 @@ impl Quarantine {
     /// How a call that was admitted ended.
     pub(super) fn report(&self, route: &str, failure: Option<&Cause>) {
         let failure = failure.filter(|cause| counts(cause));
-        if failure.is_none() && !self.troubled.load(Relaxed) {
+        if failure.is_none() && !self.is_troubled() {
             return;
         }
         self.report_at(route, failure.map(Cause::name), Instant::now());
@@ -71,7 +76,7 @@ impl Quarantine {
 
     /// A call that was admitted came to no end, and nobody is to blame.
     pub(super) fn forget(&self, route: &str) {
-        if self.troubled.load(Relaxed)
+        if self.is_troubled()
             && let Some(State::Closed { probing, .. }) = self.lock().get_mut(route)
         {
             *probing = false;
