@@ -112,6 +112,7 @@ impl Instance {
         arm(&mut store, budget, began);
         let until = began + budget.time;
         let made = within(&progress, until, pin!(code.pre.instantiate_async(&mut store))).await;
+        store.data().print();
         let instance: Component = match made {
             Some(Ok(instance)) => instance,
             Some(Err(error)) => return Err(explain(&error, store.data())),
@@ -232,8 +233,8 @@ impl Drop for Instance {
     fn drop(&mut self) {
         let guest = self.store.data_mut();
         guest.binding.stats.died(self.counted);
+        guest.print();
         if let Some(scene) = guest.scene.take() {
-            guest.print();
             self.progress.leave(scene);
         }
     }

@@ -394,3 +394,13 @@ fn calls_are_measured_and_failures_are_not() {
     assert_eq!(code, 1);
     assert!(err.contains("request: the plugin trapped"), "{err}");
 }
+
+#[test]
+fn the_last_words_of_a_plugin_that_cannot_be_configured_are_logged() {
+    let gateway = Running::with(&format!(
+        "{HEAD}[plugin.p]\nfile = {FIXTURE:?}\nstub_ungranted = true\n\
+         [[route]]\nplugins = [{{ use = \"p\", configure = \"print:1 + trap\" }}]\nto = \"{}\"\n",
+        origin()
+    ));
+    assert_eq!(gateway.logged("line 0 of errors")["plugin"], "p");
+}
