@@ -22,6 +22,7 @@ images_build() {
   fi
 }
 
+# Without the tools for authors of plugins, which no container needs.
 # Builds binaries of the package in a folder; the folder they are in is then in BUILT.
 build_static() {
   local package=$1 target=x86_64-unknown-linux-gnu binary
@@ -31,7 +32,7 @@ build_static() {
   fi
   local words=()
   for binary; do words+=(--bin "$binary"); done
-  RUSTFLAGS="${RUSTFLAGS:-} -C target-feature=+crt-static" cargo build --quiet --release --locked \
+  RUSTFLAGS="${RUSTFLAGS:-} -C target-feature=+crt-static" cargo build --quiet --release --locked --no-default-features \
     --manifest-path "$package/Cargo.toml" --target "$target" "${words[@]}"
   BUILT=${CARGO_TARGET_DIR:-$package/target}/$target/release
 }
