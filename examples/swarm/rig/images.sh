@@ -22,8 +22,8 @@ images_build() {
   fi
 }
 
-# Without the tools for authors of plugins, which no container needs.
-# Builds binaries of the package in a folder; the folder they are in is then in BUILT.
+# Builds binaries of the package in a folder, without the tools for authors of plugins, which no container needs; the folder
+# they are in is then in BUILT.
 build_static() {
   local package=$1 target=x86_64-unknown-linux-gnu binary
   shift
