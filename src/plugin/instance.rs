@@ -108,9 +108,7 @@ impl Instance {
         store.set_hostcall_fuel(HANDED.saturating_add(body));
         store.limiter(|guest| &mut guest.extent);
         store.epoch_deadline_callback(|mut store| give_way(store.data_mut()));
-        let began = Instant::now();
-        arm(&mut store, budget, began);
-        let until = began + budget.time;
+        let until = arm(&mut store, budget, Instant::now());
         let made = within(&progress, until, pin!(code.pre.instantiate_async(&mut store))).await;
         store.data().print();
         let instance: Component = match made {
@@ -187,8 +185,7 @@ impl Instance {
             progress,
             ..
         } = self;
-        arm(store, budget, began);
-        let until = began + budget.time;
+        let until = arm(store, budget, began);
         let said = within(progress, until, pin!(ask.ask(store, functions))).await;
         match said {
             Some(Ok(said)) => Ok(said),
@@ -240,7 +237,8 @@ impl Drop for Instance {
     }
 }
 
-fn arm(store: &mut Store<Guest>, budget: Budget, began: Instant) {
+/// Sets the bounds of what begins now: when its time is over.
+fn arm(store: &mut Store<Guest>, budget: Budget, began: Instant) -> Instant {
     store.set_epoch_deadline(1);
     let guest = store.data_mut();
     guest.calls = 0;
@@ -249,6 +247,7 @@ fn arm(store: &mut Store<Guest>, budget: Budget, began: Instant) {
     // The first tick comes early.
     guest.extent.cpu = budget.cpu + TICK;
     guest.progress.begin();
+    guest.until
 }
 
 /// A tick has come while the guest ran.

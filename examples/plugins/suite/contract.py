@@ -6,8 +6,9 @@ Metrics return nothing: they are looked for in a gateway's.
 import tempfile
 from pathlib import Path
 
+from . import languages
 from .gateway import Gateway, ask
-from .languages import BUILD, TEST, run
+from .languages import BUILD, run
 from .upstream import Upstream
 from .words import Failed, same
 
@@ -73,7 +74,7 @@ def play(gateway, result):
     with tempfile.TemporaryDirectory(prefix="gatewit-whole-") as out:
         component = Path(out, "plugin.wasm")
         MAKE[result.name](gateway, tools, folder, component)
-        run([gateway, "plugin", "test", component, WHOLE / "cases.toml"], TEST)
+        languages.play(gateway, component, WHOLE / "cases.toml")
         measure(gateway, Path(out))
 
 
