@@ -268,14 +268,16 @@ grace = "0s"'
   docker service rm swarm-listener >/dev/null
 }
 
-# go-demo with one task, and a gateway that answers.
+# go-demo with one task that answers, and then a gateway that does: a gateway that is there before asks DNS for a service
+# that does not exist, and asks again within two seconds only.
 flow_up() {
   local config=$1
   shift
   service_up go-demo app -- 8080
+  wait_for 60 "task of go-demo" tasks_are go-demo 1
+  wait_for 60 "answer from go-demo" answers go-demo:8080
   docker config create --label "$STACK" gatewit-test-flow - <<<"$config" >/dev/null
   service_up flow gateway --config source=gatewit-test-flow,target=/gatewit.toml "$@" -- run --config /gatewit.toml
-  wait_for 60 "task of go-demo" tasks_are go-demo 1
   wait_for 60 "answer from the gateway" answers flow:8080 --path /v1/docker-flow-proxy/ping
 }
 
@@ -296,7 +298,12 @@ flow_is() {
   [ "$(head -n 1 "$WORK/answer")" = "$1" ]
 }
 
-flow_expect() { flow_is "$1" "$2" || problem "$2 $3: $(head -n 1 "$WORK/answer"), not $1"; }
+flow_expect() {
+  if ! flow_is "$1" "$2"; then
+    problem "$2 $3: $(head -n 1 "$WORK/answer"), not $1"
+    docker service logs --raw --tail 20 flow >&2 || true
+  fi
+}
 
 # Whether a path of a service is answered with 200; nothing is printed.
 answers() { client get "$@" >/dev/null 2>&1; }
