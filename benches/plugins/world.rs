@@ -7,7 +7,8 @@ use bytes::Bytes;
 use gatewit::config::{self, Config, Route, Source};
 use gatewit::jwt::Verifiers;
 use gatewit::plugin::{
-    Bound, Engine, Generation, Instances, Memory, Overlay, Powers, RequestOutcome, Scene, bundled, scene,
+    Advance, Bound, Engine, Generation, Instances, Memory, Overlay, Powers, RequestOutcome, Scene, bundled,
+    scene,
 };
 use gatewit::telemetry::metrics::Custom;
 use gatewit::tls;
@@ -154,22 +155,31 @@ impl Chain {
             }),
             body: None,
             memory: Memory::default(),
+            advance: Advance::default(),
             overlay: Overlay::default(),
         }))
     }
 
     /// The request goes down.
     pub(crate) async fn down(&self, instances: &Instances, scene: &mut Option<Box<Scene>>) {
-        for bound in &self.bounds {
+        for (place, bound) in self.bounds.iter().enumerate() {
             let outcome = instances.request(bound, scene).await.unwrap();
             assert!(!matches!(outcome, RequestOutcome::Respond(_)), "{outcome:?}");
+            if let Some(scene) = scene {
+                scene.advance.keep(place);
+            }
         }
     }
 
     /// The response comes up.
     pub(crate) async fn up(&self, instances: &Instances, scene: &mut Option<Box<Scene>>) {
-        for bound in self.bounds.iter().rev().filter(|bound| bound.hooks().response) {
-            instances.response(bound, scene).await.unwrap();
+        for (place, bound) in self.bounds.iter().enumerate().rev() {
+            if let Some(scene) = scene {
+                scene.amend(place);
+            }
+            if bound.hooks().response {
+                instances.response(bound, scene).await.unwrap();
+            }
         }
     }
 }

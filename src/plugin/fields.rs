@@ -116,6 +116,11 @@ impl Lines {
         self.0.push(line);
     }
 
+    /// Takes over all of `others`, behind its own.
+    pub(super) fn append(&mut self, others: &mut Self) {
+        self.0.append(&mut others.0);
+    }
+
     pub(super) fn clear(&mut self) {
         self.0.clear();
     }

@@ -4,6 +4,7 @@
 //! what calls the hooks; a [`Scene`] is what a hook sees and edits. What a failure means for the client is decided above;
 //! here it gets a [`Cause`]. Only this folder names wasmtime.
 
+mod advance;
 mod ask;
 mod bindings;
 mod bound;
@@ -45,6 +46,7 @@ pub mod store;
 mod stream;
 mod trap;
 
+pub use advance::Advance;
 pub use bound::{Bound, ConfigProblem};
 pub use date::Date;
 pub use digest::Digest;

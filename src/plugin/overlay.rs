@@ -77,6 +77,8 @@ pub struct Overlay {
     pub(super) phase: Phase,
     /// Of the message that this phase edits.
     pub(super) lines: Lines,
+    /// Of the response, in a phase in which there is none yet.
+    pub(super) in_advance: Lines,
     pub(super) method: Option<Method>,
     pub(super) authority: Option<HeaderValue>,
     pub(super) target: Option<Target>,
@@ -102,6 +104,7 @@ impl Overlay {
             return;
         }
         self.lines.clear();
+        self.in_advance.clear();
         self.method = None;
         self.authority = None;
         self.target = None;
@@ -119,6 +122,14 @@ impl Overlay {
     /// Which hook runs.
     pub fn phase(&self) -> Phase {
         self.phase
+    }
+
+    /// Where edits of this message are written down.
+    fn log(&mut self, side: Side) -> &mut Lines {
+        if side == Side::Response && self.phase.is_request() {
+            return &mut self.in_advance;
+        }
+        &mut self.lines
     }
 
     /// Accounts for one edit.
@@ -168,7 +179,7 @@ impl Scene {
         let value = HeaderValue::from_maybe_shared(bytes::Bytes::from(value))
             .map_err(|_| EditError::InvalidSyntax)?;
         self.overlay.count(length)?;
-        self.overlay.lines.push(line(name, value));
+        self.overlay.log(side).push(line(name, value));
         Ok(())
     }
 
@@ -181,7 +192,7 @@ impl Scene {
         self.lines(side)?;
         let name = editable(name, side)?;
         self.overlay.count(name.as_str().len())?;
-        self.overlay.lines.push(Line::Remove(name));
+        self.overlay.log(side).push(Line::Remove(name));
         Ok(())
     }
 
@@ -234,13 +245,15 @@ impl Scene {
         Ok(())
     }
 
-    /// Replaces the status: 200 to 599.
+    /// Replaces the status: 200 to 599. Not in advance: nobody knows yet what it would stand in the place of.
     ///
     /// # Errors
     ///
     /// See [`EditError`].
     pub fn set_status(&mut self, status: u16) -> Result<(), EditError> {
-        self.lines(Side::Response)?;
+        if self.reply().is_none() {
+            return Err(EditError::WrongPhase);
+        }
         let status = StatusCode::from_u16(status)
             .ok()
             .filter(|status| (200..600).contains(&status.as_u16()))

@@ -11,6 +11,7 @@ use bytes::Bytes;
 use http::uri::{PathAndQuery, Uri};
 use http::{HeaderMap, HeaderValue, Method, StatusCode, request};
 
+use super::advance::Advance;
 use super::fields::{Fields, Side};
 use super::memory::Memory;
 use super::overlay::{EditError, Overlay, Phase, Target};
@@ -43,6 +44,8 @@ pub struct Scene {
     pub body: Option<Bytes>,
     /// What hooks remember from one to the next.
     pub memory: Memory,
+    /// Edits of the response that were made before it came.
+    pub advance: Advance,
     /// Edits of the hook that runs.
     pub overlay: Overlay,
 }
@@ -73,6 +76,7 @@ impl Scene {
         }
         if overlay.phase.is_request() {
             overlay.lines.apply(&mut self.head.headers, Side::Request);
+            self.advance.absorb(&mut overlay.in_advance);
         } else if let Some(response) = &mut self.response {
             overlay.lines.apply(&mut response.headers, Side::Response);
             response.status = overlay.status.unwrap_or(response.status);
@@ -94,6 +98,14 @@ impl Scene {
     /// The hook failed: its edits are forgotten, and everything is as it was before it.
     pub fn discard(&mut self) {
         self.overlay.begin(Phase::Between);
+    }
+
+    /// The response has come back to the plugin at this place of the chain: what its hooks of the request wanted of it is
+    /// done.
+    pub fn amend(&mut self, place: usize) {
+        if let Some(response) = &mut self.response {
+            self.advance.amend(place, &mut response.headers);
+        }
     }
 
     /// The request's fields, with the edits made so far.
@@ -157,15 +169,16 @@ impl Scene {
         }
     }
 
-    /// How many lines the message that may be edited now has at most, counting edits.
+    /// How many lines the message has at most, as far as it is there, counting edits.
     ///
     /// # Errors
     ///
-    /// When there is nothing to edit in this hook.
+    /// When it cannot be edited in this hook.
     pub(super) fn lines(&self, side: Side) -> Result<usize, EditError> {
         let phase = self.overlay.phase;
         let lines = match side {
             Side::Request if phase.is_request() => self.head.headers.len(),
+            Side::Response if phase.is_request() => return Ok(self.overlay.in_advance.len()),
             Side::Response if phase.is_response() => {
                 let response = self.response.as_ref().ok_or(EditError::WrongPhase)?;
                 response.headers.len()

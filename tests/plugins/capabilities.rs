@@ -85,6 +85,7 @@ impl Plugin {
             response: None,
             body: None,
             memory: Default::default(),
+            advance: Default::default(),
             overlay: Default::default(),
         })
     }

@@ -5,8 +5,8 @@ use std::sync::{Arc, OnceLock};
 use bytes::Bytes;
 use gatewit::config::{self, Route, Source};
 use gatewit::plugin::{
-    Bound, Cause, ConfigProblem, Engine, Generation, Instances, LoadError, Memory, Overlay, RequestOutcome,
-    Scene,
+    Advance, Bound, Cause, ConfigProblem, Engine, Generation, Instances, LoadError, Memory, Overlay,
+    RequestOutcome, Scene,
 };
 use http::{HeaderValue, Request};
 use tokio::sync::OnceCell;
@@ -153,6 +153,7 @@ pub(crate) fn scene_on(route: &Arc<Route>, lines: &[(&'static str, &str)]) -> Bo
         response: None,
         body: None,
         memory: Memory::default(),
+        advance: Advance::default(),
         overlay: Overlay::default(),
     })
 }

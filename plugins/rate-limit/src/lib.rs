@@ -67,19 +67,14 @@ impl Plugin for RateLimit {
         let verdict = limits::take(&self.budget, key, self.cost)?;
         if verdict.allowed {
             if self.headers {
-                told::remember(&self.budget, &verdict)?;
+                let (limit, policy) = told::fields(&self.budget, &verdict);
+                request.append_response_header("ratelimit", limit)?;
+                request.append_response_header("ratelimit-policy", policy)?;
             }
             return Ok(Outcome::Next);
         }
         debug!("limited"; "budget" => self.budget, "retry_after_ms" => verdict.retry_after_ms);
         Ok(self.refuse(&verdict).into())
-    }
-
-    fn response(&self, _: &Request, response: &mut ResponseHead) -> Result<ResponseOutcome> {
-        if self.headers {
-            told::tell(response)?;
-        }
-        Ok(ResponseOutcome::Next)
     }
 }
 
@@ -101,7 +96,7 @@ impl RateLimit {
     }
 }
 
-gatewit_plugin::export!(RateLimit: request, response);
+gatewit_plugin::export!(RateLimit: request);
 
 #[cfg(test)]
 mod tests;

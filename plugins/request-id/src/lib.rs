@@ -56,17 +56,11 @@ impl Plugin for RequestId {
         };
         let id = kept.unwrap_or_else(|| self.made.next(&request.id()));
         request.set_header(&self.header, &id)?;
+        if self.respond {
+            request.set_response_header(&self.header, &id)?;
+        }
         context::set("correlation_id", id)?;
         Ok(Outcome::Next)
-    }
-
-    fn response(&self, request: &Request, response: &mut ResponseHead) -> Result<ResponseOutcome> {
-        if self.respond
-            && let Some(id) = request.header(&self.header)
-        {
-            response.set_header(&self.header, id)?;
-        }
-        Ok(ResponseOutcome::Next)
     }
 }
 
@@ -90,7 +84,7 @@ fn is_plain(id: &[u8]) -> bool {
     (1..=LONGEST).contains(&id.len()) && id.iter().all(plain)
 }
 
-gatewit_plugin::export!(RequestId: request, response);
+gatewit_plugin::export!(RequestId: request);
 
 #[cfg(test)]
 mod tests {
@@ -104,10 +98,10 @@ mod tests {
     #[test]
     fn an_identifier_is_made_sent_echoed_and_logged() {
         let plugin: RequestId = configured(json!({})).unwrap();
-        let mut host = Host::get("/").answered(200, &[("x-correlation-id", "another")]);
+        let mut host = Host::get("/");
         assert_eq!(host.request(&plugin), Ok(Outcome::Next));
         let id = host.sent("x-correlation-id").unwrap();
-        host.response(&plugin).unwrap();
+        let host = host.answered(200, &[("x-correlation-id", "another")]);
         assert_eq!(host.received("x-correlation-id"), Some(id.clone()));
         assert_eq!(host.attribute("correlation_id"), Some(&id.into()));
     }
@@ -161,9 +155,9 @@ mod tests {
     #[test]
     fn the_response_is_left_alone_on_wish() {
         let plugin: RequestId = configured(json!({ "respond": false })).unwrap();
-        let mut host = Host::get("/").answered(200, &[]);
+        let mut host = Host::get("/");
         host.request(&plugin).unwrap();
-        host.response(&plugin).unwrap();
+        let host = host.answered(200, &[]);
         assert_eq!(host.received("x-correlation-id"), None);
     }
 

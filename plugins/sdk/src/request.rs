@@ -1,7 +1,7 @@
 //! The request being handled.
 
 use crate::bindings::imports::gatewit::plugin::types::EditError;
-use crate::host::request;
+use crate::host::{request, response};
 
 pub use crate::bindings::imports::gatewit::plugin::request::ClientInfo;
 pub use crate::bindings::imports::gatewit::plugin::types::{Field, HttpVersion};
@@ -187,6 +187,32 @@ impl Request {
         } else {
             request::set_path_with_query(&format!("{path}?{others}"))
         }
+    }
+
+    /// Replaces every line of a header of the response by one, when it comes, whoever makes it. It is done where
+    /// [`Plugin::response`](crate::Plugin::response) of this plugin would be called, before it; to know a value already
+    /// makes that call unnecessary.
+    ///
+    /// # Errors
+    /// As for [`ResponseHead::set_header`](crate::ResponseHead::set_header).
+    pub fn set_response_header(&mut self, name: &str, value: impl AsRef<[u8]>) -> Result<(), EditError> {
+        response::set_header(name, value.as_ref())
+    }
+
+    /// Adds a line to the response when it comes: see [`Request::set_response_header`].
+    ///
+    /// # Errors
+    /// As for [`Request::set_response_header`].
+    pub fn append_response_header(&mut self, name: &str, value: impl AsRef<[u8]>) -> Result<(), EditError> {
+        response::append_header(name, value.as_ref())
+    }
+
+    /// Removes every line of a header of the response when it comes: see [`Request::set_response_header`].
+    ///
+    /// # Errors
+    /// The header belongs to the gateway.
+    pub fn remove_response_header(&mut self, name: &str) -> Result<(), EditError> {
+        response::remove_header(name)
     }
 
     /// Replaces the method.

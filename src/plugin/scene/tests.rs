@@ -34,6 +34,7 @@ fn scene(target: &str, lines: &[Line]) -> Scene {
         response: None,
         body: None,
         memory: Memory::default(),
+        advance: Advance::default(),
         overlay: Overlay::default(),
     };
     scene.begin(Phase::Request);
@@ -332,13 +333,104 @@ fn each_hook_edits_its_own_message() {
             "the request as it was forwarded"
         );
     }
-    let mut scene = self::scene("/", &[]);
-    assert_eq!(
-        scene.set_line(Side::Response, "x", vec![]),
-        Err(EditError::WrongPhase)
-    );
-    assert_eq!(scene.set_status(200), Err(EditError::WrongPhase));
-    assert_eq!(scene.status(), None);
+}
+
+/// Asks for so many plugins what they want of the response, gives it, and shows it to those from the last to the first.
+fn received(scene: &mut Scene, wishes: &[&[Edit]], lines: &[Line]) -> Vec<(String, String)> {
+    for (place, edits) in wishes.iter().enumerate() {
+        scene.begin(Phase::Request);
+        carry_out(scene, Side::Response, edits);
+        scene.commit();
+        scene.advance.keep(place);
+    }
+    scene.response = answered(lines).response;
+    for place in (0..wishes.len()).rev() {
+        scene.amend(place);
+    }
+    let headers = scene.response.take().unwrap().headers;
+    all(Fields::new(&headers, None, Side::Response))
+}
+
+#[test]
+fn headers_of_a_response_are_edited_before_it_comes() {
+    let wishes: [&[Edit]; 4] = [
+        &[Set("x-set", "first"), Append("x-add", "first")],
+        &[],
+        &[Set("x-set", "third"), Append("X-Add", "third"), Remove("server")],
+        &[Append("x-add", "fourth"), Append("x-add", "again")],
+    ];
+    let mut scene = scene("/", &[("x-set", "of the request")]);
+    let lines = received(&mut scene, &wishes, &[("server", "x"), ("x-add", "own")]);
+    let expected = [
+        ("x-add", "own"),
+        ("x-add", "fourth"),
+        ("x-add", "again"),
+        ("x-add", "third"),
+        ("x-add", "first"),
+        ("x-set", "first"),
+    ];
+    let expected = expected.map(|(name, value)| (name.to_owned(), value.to_owned()));
+    assert_eq!(sorted(lines), expected);
+    assert_eq!(scene.head.headers["x-set"], "of the request");
+    assert!(scene.advance.is_empty());
+}
+
+#[test]
+fn nothing_but_headers_is_edited_early_and_nothing_is_there_to_be_read() {
+    for phase in [Phase::Request, Phase::RequestBody] {
+        let mut scene = scene("/", &[]);
+        scene.begin(phase);
+        assert_eq!(scene.set_line(Side::Response, "x", "1".into()), Ok(()));
+        assert_eq!(scene.set_status(200), Err(EditError::WrongPhase));
+        assert_eq!((scene.status(), scene.reply().is_none()), (None, true));
+        assert_eq!(joined(&scene, "x"), None, "that is the request");
+        for (name, value, error) in [
+            ("content-length", "1", EditError::Forbidden),
+            ("a b", "1", EditError::InvalidSyntax),
+            ("x", "a\r\nb", EditError::InvalidSyntax),
+        ] {
+            assert_eq!(scene.set_line(Side::Response, name, value.into()), Err(error));
+        }
+        let large = vec![b'x'; (64 << 10) + 1];
+        assert_eq!(
+            scene.set_line(Side::Response, "x", large),
+            Err(EditError::TooLarge)
+        );
+        for _ in 1..256 {
+            scene.append_line(Side::Response, "x", "1".into()).unwrap();
+        }
+        let one_more = scene.append_line(Side::Response, "x", "1".into());
+        assert_eq!(one_more, Err(EditError::TooLarge));
+    }
+}
+
+#[test]
+fn who_failed_or_did_not_let_the_request_pass_is_not_heard() {
+    let mut scene = scene("/", &[]);
+    carry_out(&mut scene, Side::Response, &[Set("x-failed", "1")]);
+    scene.discard();
+    let wishes: [&[Edit]; 3] = [
+        &[Set("x-first", "1")],
+        &[Set("x-second", "1")],
+        &[Set("x-third", "1")],
+    ];
+    for (place, edits) in wishes.iter().enumerate() {
+        scene.begin(Phase::Request);
+        carry_out(&mut scene, Side::Response, edits);
+        scene.commit();
+        scene.advance.keep(place);
+    }
+    scene.begin(Phase::Request);
+    carry_out(&mut scene, Side::Response, &[Set("x-answered-itself", "1")]);
+    scene.commit();
+    scene.response = answered(&[]).response;
+    // The third one stopped the request's body, and sees nothing of the response.
+    scene.amend(1);
+    scene.amend(0);
+    let headers = &scene.response.unwrap().headers;
+    let mut names: Vec<_> = headers.keys().map(http::HeaderName::as_str).collect();
+    names.sort_unstable();
+    assert_eq!(names, ["x-first", "x-second"]);
 }
 
 #[test]

@@ -48,7 +48,7 @@ pub(in crate::proxy) async fn down(
             return Ok(Some(made(way.exchange, response)));
         }
         if let Some(visit) = &mut way.exchange.visit {
-            visit.passed = index + 1;
+            visit.pass(index);
         }
     }
     if chain.hooks.chunk {

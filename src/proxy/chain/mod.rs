@@ -125,6 +125,7 @@ impl Visit {
             response: None,
             body: None,
             memory: Memory::default(),
+            advance: Default::default(),
             overlay: Default::default(),
         };
         Self {
@@ -132,6 +133,14 @@ impl Visit {
             passed: 0,
             parts: vec![Part::default(); plugins],
             streamed: None,
+        }
+    }
+
+    /// The plugin at this place has let the request pass.
+    fn pass(&mut self, index: usize) {
+        self.passed = index + 1;
+        if let Some(scene) = &mut self.scene {
+            scene.advance.keep(index);
         }
     }
 

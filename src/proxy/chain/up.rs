@@ -25,19 +25,19 @@ use crate::telemetry::Flag;
 /// What is wrong for a replaced body, beside [`OF_BODY`]: it says which body it was, or which part of it.
 const OF_RESPONSE_BODY: &[&str] = &["accept-ranges", "etag", "last-modified"];
 
-/// Whether there is something to do on the way up: hooks, times to tell, or a response to another method than the
-/// client's.
+/// Whether there is something to do on the way up: hooks, edits made in advance, times to tell, or a response to another
+/// method than the client's.
 pub(in crate::proxy) fn comes_back(exchange: &Exchange) -> bool {
     let (Some(route), Some(visit)) = (exchange.route, &exchange.visit) else {
         return false;
     };
     let hooks = exchange.snapshot.plugins.chain(route).hooks;
-    let sent = visit.scene.as_ref().map(|scene| &scene.head.method);
+    let scene = visit.scene.as_ref();
     hooks.response
         || hooks.response_body
         || hooks.chunk
         || exchange.snapshot.config.server_timing
-        || sent.is_some_and(|sent| *sent != exchange.method)
+        || scene.is_some_and(|scene| !scene.advance.is_empty() || scene.head.method != exchange.method)
 }
 
 /// Shows a response to the plugins that its request has passed, the last one first.
@@ -162,6 +162,10 @@ impl<'a> Coming<'a> {
     }
 
     async fn pass(&mut self, index: usize, bound: &Arc<Bound>) {
+        let visit = self.exchange.visit.as_mut();
+        if let Some(scene) = visit.and_then(|visit| visit.scene.as_mut()) {
+            scene.amend(index);
+        }
         let hooks = bound.hooks();
         if hooks.response {
             self.head(index, bound).await;

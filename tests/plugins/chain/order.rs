@@ -25,6 +25,75 @@ fn requests_go_down_in_order_and_responses_come_up_in_reverse() {
 }
 
 #[test]
+fn headers_that_are_edited_early_are_those_of_whatever_response_comes() {
+    let (origin, nobody) = (
+        answering("HTTP/1.1 200 OK\r\nContent-Length: 1\r\nServer: x\r\nX-Order: own\r\n\r\na"),
+        Nobody::new(),
+    );
+    let chain = r#"[
+        { use = "p", request = "early-append:x-order=1 + early-set:x-who=first", response = "append:x-order=then-1" },
+        { use = "e", request = "early-append:x-order=2 + early-set:x-who=second + early-remove:server" },
+        { use = "p", request = "early-append:x-order=3", response = "append:x-order=then-3" },
+    ]"#;
+    let answering = r#"[
+        { use = "e", request = "early-append:x-order=1" },
+        { use = "e", request = "early-append:x-order=2 + respond:418" },
+    ]"#;
+    let replacing = r#"[
+        { use = "e", request = "early-append:x-order=1" },
+        { use = "p", request = "early-append:x-order=2", response = "respond:418" },
+    ]"#;
+    let failing = r#"[
+        { use = "e", request = "early-append:x-order=1" },
+        { use = "e", request = "early-append:x-order=2 + trap" },
+    ]"#;
+    let skipping = r#"[{ use = "o", request = "early-append:x-order=1 + trap" }, { use = "e", request = "early-append:x-order=2" }]"#;
+    let gateway = gateway()
+        .toml(fixture("p"))
+        .toml(fixture("o").replacen(']', "]\nfailure = \"open\"", 1))
+        .toml(headers("e"))
+        .toml(chained("/", &origin, chain))
+        .toml(chained("/answering", &origin, answering))
+        .toml(chained("/replacing", &origin, replacing))
+        .toml(chained("/failing", &origin, failing))
+        .toml(chained("/skipping", &origin, skipping))
+        .toml(format!(
+            "[[route]]\npath = \"/nobody\"\nto = \"{}\"\nplugins = {chain}\n",
+            nobody.address()
+        ))
+        .toml(format!(
+            "[[route]]\npath = \"/old\"\nredirect = {{ path = \"/new\" }}\nplugins = {chain}\n"
+        ))
+        .start();
+    let mut client = gateway.connect();
+    let response = client.get("/");
+    assert_eq!((response.status, response.text().as_str()), (200, "a"));
+    assert_eq!(
+        response.all("x-order"),
+        ["own", "3", "then-3", "2", "1", "then-1"]
+    );
+    assert_eq!(
+        (response.all("x-who"), response.field("server")),
+        (vec!["first".to_owned()], None)
+    );
+    for (path, status, order) in [
+        ("/nobody", 503, &["3", "then-3", "2", "1", "then-1"][..]),
+        ("/old", 308, &["3", "then-3", "2", "1", "then-1"]),
+        ("/answering", 418, &["1"]),
+        ("/replacing", 418, &["1"]),
+        ("/failing", 500, &["1"]),
+        ("/skipping", 200, &["own", "2"]),
+    ] {
+        let response = client.get(path);
+        assert_eq!(
+            (response.status, response.all("x-order")),
+            (status, order.iter().map(|&one| one.to_owned()).collect()),
+            "{path}"
+        );
+    }
+}
+
+#[test]
 fn after_a_response_of_a_plugin_only_those_in_front_of_it_see_it() {
     let origin = named("a");
     let gateway = gateway()

@@ -1,4 +1,5 @@
-// The response being handled: in response hooks only.
+// The response being handled. In hooks of the request nothing is there yet, but headers can be edited: it is done when the
+// response comes.
 
 import { area, take, takeIf, takeList, takeTextIf } from "./memory";
 import { utf8 } from "./text";

@@ -475,8 +475,13 @@ declare module "gatewit:plugin/request@0.1.0" {
 }
 
 /**
- * The response being handled: in `response-hook` and `response-body-hook` only; elsewhere `status` is 0, nothing is
- * there, and edits are refused with `wrong-phase`.
+ * The response being handled: in `response-hook` and `response-body-hook`. Elsewhere `status` is 0 and nothing is there.
+ *
+ * In `request-hook` and `request-body-hook` headers of the response can be edited in advance: what is set, appended and
+ * removed is checked at once and done when the response comes, whoever makes it, where this plugin's `response-hook`
+ * would be called, before it. A plugin that knows early what it has to say needs no `response-hook` to say it. As with
+ * that hook, only a plugin that has let the request pass is heard. Any other edit outside of the two hooks is refused
+ * with `wrong-phase`.
  */
 declare module "gatewit:plugin/response@0.1.0" {
   import type { Field, EditError } from "gatewit:plugin/types@0.1.0";

@@ -82,21 +82,16 @@ impl Host {
     /// A response that an endpoint has given.
     #[must_use]
     pub fn answered(mut self, status: u16, headers: &[(&str, &str)]) -> Self {
-        self.0.exchange.status = status;
-        self.0.exchange.endpoint = Some("192.0.2.100:80".to_owned());
         let lines = headers.iter();
-        self.0.exchange.received = lines
-            .map(|(name, value)| (name.to_ascii_lowercase(), value.as_bytes().to_vec()))
-            .collect();
+        let lines = lines.map(|(name, value)| (name.to_ascii_lowercase(), value.as_bytes().to_vec()));
+        self.receive(status, Some("192.0.2.100:80"), lines.collect());
         self
     }
 
     /// A response that a plugin behind this one has made.
     #[must_use]
     pub fn answered_by_plugin(mut self, response: Response) -> Self {
-        self.0.exchange.status = response.status;
-        self.0.exchange.endpoint = None;
-        self.0.exchange.received = response.headers;
+        self.receive(response.status, None, response.headers);
         self
     }
 
@@ -300,6 +295,18 @@ impl Host {
     /// A metric: the sum of what was added to it or observed, or what it was set to last. Labels are not told apart.
     pub fn metric(&self, name: &str) -> Option<f64> {
         self.0.world.metrics.get(name).copied()
+    }
+
+    /// A response comes, and what hooks wanted of it in advance is done.
+    fn receive(&mut self, status: u16, endpoint: Option<&str>, headers: Lines) {
+        let exchange = &mut self.0.exchange;
+        exchange.status = status;
+        exchange.endpoint = endpoint.map(str::to_owned);
+        exchange.received = headers;
+        for (edit, name, value) in exchange.advance.drain(..) {
+            // It was tried when it was made.
+            let _ = edit(&mut exchange.received, &name, &value);
+        }
     }
 
     fn hook<T>(&mut self, run: impl FnOnce() -> Result<T>) -> Result<T> {

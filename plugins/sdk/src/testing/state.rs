@@ -11,7 +11,7 @@ use crate::bindings::imports::gatewit::plugin::{
     kv::Entry,
     log::Level,
     request::ClientInfo,
-    types::Attribute,
+    types::{Attribute, EditError},
     upstreams::Endpoint,
 };
 
@@ -27,6 +27,10 @@ pub struct LogLine {
 }
 
 pub(crate) type Lines = Vec<(String, Vec<u8>)>;
+
+/// An edit of one header, with its value.
+pub(crate) type LineEdit = fn(&mut Lines, &str, &[u8]) -> Result<(), EditError>;
+
 pub(crate) type Service = Box<dyn FnMut(&Call) -> Result<Reply, CallError>>;
 
 /// The exchange, as its edits have left it.
@@ -43,6 +47,8 @@ pub(crate) struct Exchange {
     pub(crate) status: u16,
     pub(crate) endpoint: Option<String>,
     pub(crate) received: Lines,
+    /// Edits of the response before there is one.
+    pub(crate) advance: Vec<(LineEdit, String, Vec<u8>)>,
     pub(crate) body: Vec<u8>,
     pub(crate) private: Vec<u8>,
     pub(crate) attributes: BTreeMap<String, Attribute>,
@@ -125,6 +131,7 @@ impl Default for Exchange {
             status: 0,
             endpoint: None,
             received: Vec::new(),
+            advance: Vec::new(),
             body: Vec::new(),
             private: Vec::new(),
             attributes: BTreeMap::new(),

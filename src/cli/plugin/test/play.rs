@@ -15,14 +15,17 @@ use super::world::World;
 use crate::config::cases::{self, Outcome, Step};
 use crate::config::{Action, Reaction};
 use crate::plugin::{
-    Attribute, BodyOutcome, Cause, Direction, Failed, LocalResponse, Memory, Overlay, Pick, RequestOutcome,
-    ResponseOutcome, Routing, Scene, Summary, scene,
+    Advance, Attribute, BodyOutcome, Cause, Direction, Failed, LocalResponse, Memory, Overlay, Pick,
+    RequestOutcome, ResponseOutcome, Routing, Scene, Summary, scene,
 };
 use crate::proxy::{self, answer};
 use crate::router::{self, canonical};
 
 /// Stands for every request id.
 const ID: HeaderValue = HeaderValue::from_static("00000000000000000000000000000000");
+
+/// The plugin is the only one of its chain.
+const PLACE: usize = 0;
 
 /// One exchange on its way.
 pub(super) struct Turn<'w> {
@@ -120,6 +123,7 @@ impl World {
             response: None,
             body: None,
             memory: Memory::default(),
+            advance: Advance::default(),
             overlay: Overlay::default(),
         })
     }
@@ -169,6 +173,7 @@ impl Turn<'_> {
             Pick::Policy | Pick::Key(_) => SocketAddr::from(([198, 51, 100, 1], 80)),
         };
         if let Some(scene) = &mut self.scene {
+            scene.advance.keep(PLACE);
             let mut headers = step.response.headers.clone();
             let length: usize = self.body.iter().map(Bytes::len).sum();
             if !headers.contains_key(header::CONTENT_LENGTH) {
@@ -179,6 +184,7 @@ impl Turn<'_> {
                 headers,
                 endpoint: Some(endpoint),
             });
+            scene.amend(PLACE);
         }
         match self.response().await {
             Err(stop) => self.stopped(stop),

@@ -46,6 +46,7 @@ export function onRequest(): Outcome {
 /** Whether there was something to call. */
 function calls(what: string): bool {
   if (what == "request") imports.tryRequest();
+  else if (what == "early") tryEarly();
   else if (what == "context") imports.tryContext();
   else if (what == "configuration") imports.tryConfiguration();
   else if (what == "log") imports.tryLog();
@@ -92,6 +93,17 @@ function tryResponse(): void {
   fails("a bad name to add", response.appendHeader("x y", utf8("1")), EditError.InvalidSyntax, "invalid-syntax");
   fails("framing", response.removeHeader("content-length"), EditError.Forbidden, "forbidden");
   fails("too late", request.setHeader("x-late", utf8("1")), EditError.WrongPhase, "wrong-phase");
+}
+
+/** What the response is to have when it comes. */
+function tryEarly(): void {
+  succeeds("setHeader", response.setHeader("x-set", utf8("1")));
+  succeeds("appendHeader", response.appendHeader("x-two", utf8("3")));
+  succeeds("removeHeader", response.removeHeader("x-gone"));
+  same<u16>("no status yet", response.status(), 0);
+  reads("nothing there", response.header("x-set"), null);
+  fails("setStatus", response.setStatus(410), EditError.WrongPhase, "wrong-phase");
+  fails("framing", response.removeHeader("content-length"), EditError.Forbidden, "forbidden");
 }
 
 export function onRequestBody(): Outcome {

@@ -21,6 +21,7 @@ import * as imports from "./imports";
 
 const tries: Record<string, () => void> = {
   request: imports.tryRequest,
+  early: tryEarly,
   context: imports.tryContext,
   configuration: imports.tryConfiguration,
   log: imports.tryLog,
@@ -120,6 +121,16 @@ function tryResponse() {
   same("a bad name to add", thrown(() => response.appendHeader("x y", utf8("1"))), "invalid-syntax");
   same("framing", thrown(() => response.removeHeader("content-length")), "forbidden");
   same("too late", thrown(() => request.setHeader("x-late", utf8("1"))), "wrong-phase");
+}
+
+/** What the response is to have when it comes. */
+function tryEarly() {
+  response.setHeader("x-set", utf8("1"));
+  response.appendHeader("x-two", utf8("3"));
+  response.removeHeader("x-gone");
+  same("nothing there", [response.status(), response.header("x-set")], [0, null]);
+  same("no status", thrown(() => response.setStatus(410)), "wrong-phase");
+  same("framing", thrown(() => response.removeHeader("content-length")), "forbidden");
 }
 
 export const requestBodyHook: RequestBodyHook = {

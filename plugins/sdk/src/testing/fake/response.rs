@@ -1,7 +1,8 @@
 //! `response`: the response of the exchange, and its edits.
 
-use super::{EditError, with};
+use super::{EditError, Lines, with};
 use crate::bindings::imports::gatewit::plugin::types::Field;
+use crate::testing::state::LineEdit;
 
 pub(crate) fn status() -> u16 {
     with(|host| host.exchange.status)
@@ -31,34 +32,39 @@ pub(crate) fn headers() -> Vec<Field> {
     })
 }
 
+/// Only once there is a response.
 pub(crate) fn set_status(status: u16) -> Result<(), EditError> {
-    edit(|exchange| {
-        if !(200..600).contains(&status) {
-            return Err(EditError::InvalidSyntax);
+    with(|host| match host.exchange.status {
+        0 => Err(EditError::WrongPhase),
+        _ if !(200..600).contains(&status) => Err(EditError::InvalidSyntax),
+        _ => {
+            host.exchange.status = status;
+            Ok(())
         }
-        exchange.status = status;
-        Ok(())
     })
 }
 
 pub(crate) fn set_header(name: &str, value: &[u8]) -> Result<(), EditError> {
-    edit(|exchange| super::set(&mut exchange.received, name, value))
+    edit(super::set, name, value)
 }
 
 pub(crate) fn append_header(name: &str, value: &[u8]) -> Result<(), EditError> {
-    edit(|exchange| super::append(&mut exchange.received, name, value))
+    edit(super::append, name, value)
 }
 
 pub(crate) fn remove_header(name: &str) -> Result<(), EditError> {
-    edit(|exchange| super::remove(&mut exchange.received, name))
+    edit(|lines, name, _| super::remove(lines, name), name, b"")
 }
 
-/// Only once there is a response.
-fn edit(
-    edit: impl FnOnce(&mut crate::testing::state::Exchange) -> Result<(), EditError>,
-) -> Result<(), EditError> {
-    with(|host| match host.exchange.status {
-        0 => Err(EditError::WrongPhase),
-        _ => edit(&mut host.exchange),
+/// Kept until there is a response, but refused at once.
+fn edit(edit: LineEdit, name: &str, value: &[u8]) -> Result<(), EditError> {
+    with(|host| {
+        let exchange = &mut host.exchange;
+        if exchange.status > 0 {
+            return edit(&mut exchange.received, name, value);
+        }
+        edit(&mut Lines::new(), name, value)?;
+        exchange.advance.push((edit, name.to_owned(), value.to_owned()));
+        Ok(())
     })
 }
