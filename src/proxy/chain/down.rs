@@ -112,12 +112,7 @@ impl Down<'_, '_> {
     fn steer(&mut self, routing: &Routing) -> Result<(), String> {
         self.course
             .change(routing, &self.exchange.snapshot, self.found.route)?;
-        if let Some(scene) = self
-            .exchange
-            .visit
-            .as_mut()
-            .and_then(|visit| visit.scene.as_mut())
-        {
+        if let Some(scene) = self.exchange.scene() {
             scene.upstream = self.course.name();
         }
         Ok(())
@@ -164,12 +159,7 @@ impl Down<'_, '_> {
             let framing = Framing::of(&body);
             let upload = outbound::take(self.exchange, body, self.found.route, 0, false)?;
             // It has been asked for, and will not be asked for again.
-            if let Some(scene) = self
-                .exchange
-                .visit
-                .as_mut()
-                .and_then(|visit| visit.scene.as_mut())
-            {
+            if let Some(scene) = self.exchange.scene() {
                 scene.head.headers.remove(http::header::EXPECT);
             }
             self.told.body = Payload::Taken(upload, framing);

@@ -96,6 +96,13 @@ impl Part {
     }
 }
 
+impl Exchange {
+    /// What the hooks of its chain see; `None` without a chain, and while a hook has it.
+    fn scene(&mut self) -> Option<&mut Scene> {
+        self.visit.as_mut()?.scene.as_deref_mut()
+    }
+}
+
 impl Visit {
     /// Begins at the top of a chain of so many plugins, with the request's head.
     fn begin(

@@ -128,12 +128,7 @@ impl<'a> Coming<'a> {
             Content::Endpoint(..) | Content::Tunnel(_) => self.exchange.endpoint,
             Content::Own(_) | Content::Changed(..) => None,
         };
-        if let Some(scene) = self
-            .exchange
-            .visit
-            .as_mut()
-            .and_then(|visit| visit.scene.as_mut())
-        {
+        if let Some(scene) = self.exchange.scene() {
             scene.response = Some(scene::Response {
                 status: self.parts.status,
                 headers: std::mem::take(&mut self.parts.headers),
@@ -144,11 +139,7 @@ impl<'a> Coming<'a> {
 
     /// Moves it back.
     fn take(&mut self) {
-        let scene = self
-            .exchange
-            .visit
-            .as_mut()
-            .and_then(|visit| visit.scene.as_mut());
+        let scene = self.exchange.scene();
         let Some(response) = scene.and_then(|scene| scene.response.take()) else {
             return;
         };
@@ -162,8 +153,7 @@ impl<'a> Coming<'a> {
     }
 
     async fn pass(&mut self, index: usize, bound: &Arc<Bound>) {
-        let visit = self.exchange.visit.as_mut();
-        if let Some(scene) = visit.and_then(|visit| visit.scene.as_mut()) {
+        if let Some(scene) = self.exchange.scene() {
             scene.amend(index);
         }
         let hooks = bound.hooks();
@@ -236,11 +226,7 @@ impl<'a> Coming<'a> {
     }
 
     fn replace_body(&mut self, body: Bytes, stale: Option<[Stale; 2]>) {
-        let scene = self
-            .exchange
-            .visit
-            .as_mut()
-            .and_then(|visit| visit.scene.as_mut());
+        let scene = self.exchange.scene();
         if let Some(response) = scene.and_then(|scene| scene.response.as_mut()) {
             for stale in stale.into_iter().flatten() {
                 stale.remove(&mut response.headers);
@@ -324,11 +310,7 @@ impl<'a> Coming<'a> {
             Ok(stages) => stages,
             Err(error) => return self.fail(&error),
         };
-        let scene = self
-            .exchange
-            .visit
-            .as_mut()
-            .and_then(|visit| visit.scene.as_mut());
+        let scene = self.exchange.scene();
         if let Some(response) = scene.and_then(|scene| scene.response.as_mut()) {
             // How long it becomes will be seen.
             response.headers.remove(header::CONTENT_LENGTH);

@@ -35,7 +35,7 @@ fn headers_that_are_edited_early_are_those_of_whatever_response_comes() {
         { use = "e", request = "early-append:x-order=2 + early-set:x-who=second + early-remove:server" },
         { use = "p", request = "early-append:x-order=3", response = "append:x-order=then-3" },
     ]"#;
-    let answering = r#"[
+    let responding = r#"[
         { use = "e", request = "early-append:x-order=1" },
         { use = "e", request = "early-append:x-order=2 + respond:418" },
     ]"#;
@@ -47,13 +47,15 @@ fn headers_that_are_edited_early_are_those_of_whatever_response_comes() {
         { use = "e", request = "early-append:x-order=1" },
         { use = "e", request = "early-append:x-order=2 + trap" },
     ]"#;
-    let skipping = r#"[{ use = "o", request = "early-append:x-order=1 + trap" }, { use = "e", request = "early-append:x-order=2" }]"#;
+    let skipping = r#"[
+        { use = "e", request = "early-append:x-order=1 + trap", failure = "open" },
+        { use = "e", request = "early-append:x-order=2" },
+    ]"#;
     let gateway = gateway()
         .toml(fixture("p"))
-        .toml(fixture("o").replacen(']', "]\nfailure = \"open\"", 1))
         .toml(headers("e"))
         .toml(chained("/", &origin, chain))
-        .toml(chained("/answering", &origin, answering))
+        .toml(chained("/responding", &origin, responding))
         .toml(chained("/replacing", &origin, replacing))
         .toml(chained("/failing", &origin, failing))
         .toml(chained("/skipping", &origin, skipping))
@@ -79,7 +81,7 @@ fn headers_that_are_edited_early_are_those_of_whatever_response_comes() {
     for (path, status, order) in [
         ("/nobody", 503, &["3", "then-3", "2", "1", "then-1"][..]),
         ("/old", 308, &["3", "then-3", "2", "1", "then-1"]),
-        ("/answering", 418, &["1"]),
+        ("/responding", 418, &["1"]),
         ("/replacing", 418, &["1"]),
         ("/failing", 500, &["1"]),
         ("/skipping", 200, &["own", "2"]),
